@@ -13,7 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.hints import Hint, HintReceiver
 from hilum.process import fork_server
 from hilum.service.receiver import receive

@@ -3,29 +3,47 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
 
 from hilum.assembly import RuleDecision, Run, Wait
 from hilum.config.site import Rule
 from hilum.dicom.header import text_of
-from hilum.dicom.identity import label_of, of_patient
+from hilum.dicom.identity import Patient, label_of, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, exam_of, exams_before, is_before, lack_of, moment_of
+from hilum.earlier import (
+    ChosenEarlier,
+    Moment,
+    exam_of,
+    exams_before,
+    is_before,
+    lack_of,
+    moment_of,
+)
 from hilum.errors import UnreadableError
 from hilum.given_exam import EarlierExam
 from hilum.inbox import Inbox
 from hilum.module import AnyNeed, EarlierExams, FindingsOf, earlier_among, exam_name
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, EventKind
 from hilum.routing import Selection
 
 MOST_READ = 10  # earlier studies of a patient, and of a Patient ID, whose headers are read
 KEPT = 4  # of these, which are kept in memory for the next question
+KEPT_FIRSTS = 1000  # studies of which is kept when and of whom they were made
 
 Exams = Mapping[str, tuple[EarlierExam, ...]]  # by the name of the input
+
+
+class _First(NamedTuple):
+    """What the first image of a study says of it."""
+
+    moment: Moment | None
+    patient: Patient
 
 
 class EarlierHere:
@@ -44,6 +62,7 @@ class EarlierHere:
         self._needs = needs
         self._since: dict[tuple[str, str], float] = {}  # since when a study waits for a rule
         self._read = lru_cache(KEPT)(self._study)
+        self._first_in = lru_cache(KEPT_FIRSTS)(_first_in)
 
     def exams_for(self, rule: Rule, selection: Selection) -> dict[str, tuple[EarlierExam, ...]]:
         """What a run of `rule` on `selection` is to be given, by the name of the input."""
@@ -144,19 +163,18 @@ class EarlierHere:
         now, patient_id = moment_of(image), text_of(image.header, "PatientID")
         studies = self._records.identifiers.studies_of(patient_id) if patient_id else ()
         firsts = {uid: self._first(uid) for uid in studies if uid != image.study_uid}
-        dated = [(moment_of(one), uid) for uid, one in firsts.items() if one]
-        listed = sorted((moment, uid) for moment, uid in dated if moment and is_before(moment, now))
-        before = [uid for _, uid in reversed(listed)]
-        same = [uid for uid in before if not _filed_apart(image, firsts[uid])]
+        of = {uid: one for uid, one in firsts.items() if one and is_before(one.moment, now)}
+        before = sorted(of, key=lambda uid: (of[uid].moment, uid), reverse=True)
+        same = [uid for uid in before if not image.patient.filed_apart(of[uid].patient)]
         read = {*before[:MOST_READ], *same[:MOST_READ]}
         return [uid for uid in before if uid in read]
 
-    def _first(self, study_uid: str) -> Instance | None:
-        """One image of a study, None if there is none that can be read."""
+    def _first(self, study_uid: str) -> _First | None:
+        """What one image of a study says of it, None if there is none that can be read."""
         folder = self._inbox.study_folder(study_uid)
         first = next(iter(folder.glob("*.dcm")), None)
         try:
-            return Instance.read(first) if first else None
+            return self._first_in(first, first.stat().st_mtime_ns) if first else None
         except (UnreadableError, OSError):
             return None
 
@@ -206,6 +224,6 @@ class EarlierHere:
                 yield replace(named, path=path)
 
 
-def _filed_apart(one: Instance, other: Instance | None) -> bool:
-    """Whether an archive files them under different patients."""
-    return other is None or bool(one.patient.filed_apart(other.patient))
+def _first_in(file: Path, _changed: int) -> _First:
+    image = Instance.read(file)
+    return _First(moment_of(image), image.patient)

@@ -14,7 +14,7 @@ from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, Resumed, gateway_address, wake_address
 from hilum.records import Records
-from hilum.records.models import NotedPause
+from hilum.records.models.standings import NotedPause
 from hilum.records.states import PausedKind
 from hilum.wording import suggestion
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hilum.objects.analysis import WrittenFile
 from hilum.records import Records
-from hilum.records.models import Workitem, WrittenResult
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
 from hilum.results import DICOM
 

@@ -9,7 +9,8 @@ from hilum.destinations import Destination, open_destination
 from hilum.errors import HilumError, RemovedError
 from hilum.inbox import Inbox
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
 from hilum.workitems import Workitems
 

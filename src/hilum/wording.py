@@ -7,6 +7,10 @@ from collections.abc import Collection
 IN_ITS_TURN = (  # where the results of a study go one after the other
     "once the earlier results and notes of this study have arrived there, are parked or cancelled"
 )
+AFTER_ITS_RESULT = "once the result that it is about has arrived there"
+NOT_JUDGED = "cannot be judged"  # begins what is said of such a study, so do these
+NOT_JUDGED_YET = "cannot be judged yet"  # until somebody has mended a module
+NOT_JUDGED_NOW = "cannot be judged just now"  # until the machine has what it lacks
 WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
 
 

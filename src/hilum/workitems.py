@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run
 from hilum.composing import Composition
 from hilum.config.site import Rule
 from hilum.dicom.identity import attributes
@@ -25,7 +26,8 @@ from hilum.objects import Analysis, Document
 from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
@@ -65,9 +67,9 @@ class Workitems:
             for module, of in needs.items()
         }
         self.composition = Composition(records, self.result_folder, named, clock)
-        own = own_results(records, facts.values())
+        self.own = own_results(records, facts.values())
         self.same = SameRuns(records, facts)
-        self.earlier = EarlierHere(records, inbox, own, needs)
+        self.earlier = EarlierHere(records, inbox, self.own, needs)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.

@@ -24,7 +24,8 @@ from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.records.assessed import Assessment
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -35,7 +36,9 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import CurveSummary, FindingSummary, PlotSummary, TableSummary
+from hilum.summary.finding import FindingSummary
+from hilum.summary.numbers import TableSummary
+from hilum.summary.pictures import CurveSummary, PlotSummary
 from hilum.verdict import Verdict
 from tests.browser import CHROMIUM
 from tests.drawn import every

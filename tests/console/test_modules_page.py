@@ -23,7 +23,8 @@ from hilum.module.takes import need_in_words, taken_by
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
 from hilum.records.states import EventKind, PausedKind, WorkitemState
-from hilum.summary import MeasurementSummary, RefusalSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import RefusalSummary
 from tests.core.test_alarms import DAY
 
 from .house import HIDDEN, House

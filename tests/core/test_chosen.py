@@ -15,7 +15,9 @@ from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.flow import Flow
 from hilum.module import Input
-from hilum.records.models import NotedPause, Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import NotedPause
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import PausedKind, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back
@@ -82,7 +84,7 @@ def items(hall: Gateway, study_uid: str) -> list[Workitem]:
 def work(hall: Gateway, item: Workitem) -> Workitem:
     """What the worker does with it; its result is owed then."""
     assert hall.flow.begin(item.id)
-    hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+    hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
     exchange.save(Findings((Note("Seen."),)), hall.flow.workitems.result_folder(item.id))
     hall.flow.write(item.id)
     return hall.records.workitems.one(item.id)
@@ -172,7 +174,7 @@ def test_what_failed_or_was_cancelled_is_analysed_again(
 ) -> None:
     uid = receive(hall, *contents("one"))
     [item] = items(hall, uid)
-    hall.records.workitems.set_state(item.id, state, "so it was")
+    hall.records.moves.set_state(item.id, state, "so it was")
     for _ in range(2):
         done, said = ask(hall, RequestAction.RERUN, uid)
         assert done, said

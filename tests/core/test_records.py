@@ -15,7 +15,7 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.errors import RecordsUnavailable
 from hilum.records import Records, tables
 from hilum.records.flowing import ShownResult
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     REACHED_FROM,
     WITHOUT_RUN,
@@ -24,7 +24,6 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.records.workitems import WorkitemRecords
 from hilum_lab import disk
 from tests.patience import PATIENCE
 
@@ -76,9 +75,9 @@ def test_states_follow_the_diagram(
     put(records, a_workitem(state=before))
     allowed = before in REACHED_FROM[after]
     if after is WorkitemState.DELIVERING:
-        assert records.workitems.deliver("1.2.3", "because", []) is allowed
+        assert records.moves.deliver("1.2.3", "because", []) is allowed
     else:
-        assert records.workitems.set_state("1.2.3", after, "because") is allowed
+        assert records.moves.set_state("1.2.3", after, "because") is allowed
     assert records.workitems.one("1.2.3").state == (after if allowed else before)
     assert len(records.events.of_study("1.2")) == allowed
     records.close()
@@ -96,22 +95,22 @@ def test_every_kind_of_line_is_written_by_something() -> None:
 
 NEXT = a_workitem(id="1.2.4", predecessor="1.2.3")
 LINES = [(EventKind.COMPLETE, "whole"), (EventKind.SCHEDULED, "m 1")]
-TOGETHER: dict[str, tuple[WorkitemState, Callable[[WorkitemRecords, Workitem], bool]]] = {
-    "schedule": (WorkitemState.FAILED, lambda items, _: items.schedule(NEXT, LINES, "1.2.5")),
+TOGETHER: dict[str, tuple[WorkitemState, Callable[[Records, Workitem], bool]]] = {
+    "schedule": (WorkitemState.FAILED, lambda r, _: r.workitems.schedule(NEXT, LINES, "1.2.5")),
     "deliver": (
         WorkitemState.RUNNING,
-        lambda items, item: items.deliver(item.id, "written", [a_delivery(item.id, "other")]),
+        lambda r, item: r.moves.deliver(item.id, "written", [a_delivery(item.id, "other")]),
     ),
     "release": (
         WorkitemState.PARKED,
-        lambda items, item: items.release(item, ["pacs"], "cured", 1.0),
+        lambda r, item: r.moves.release(item, ["pacs"], "cured", 1.0),
     ),
-    "cancel": (WorkitemState.PARKED, lambda items, item: items.cancel(item, "wrong")),
+    "cancel": (WorkitemState.PARKED, lambda r, item: r.moves.cancel(item, "wrong")),
     "withdraw": (
         WorkitemState.PARKED,
-        lambda items, item: items.withdraw(item, NEXT, [a_delivery(NEXT.id)]),
+        lambda r, item: r.moves.withdraw(item, NEXT, [a_delivery(NEXT.id)]),
     ),
-    "withdraw here": (WorkitemState.PARKED, lambda items, item: items.withdraw_here(item, "wrong")),
+    "withdraw here": (WorkitemState.PARKED, lambda r, item: r.moves.withdraw_here(item, "wrong")),
 }
 
 
@@ -135,7 +134,7 @@ def test_a_step_is_done_whole_or_not_at_all(tmp_path: Path, step: str) -> None:
         for number in range(20):
             left = number
             try:
-                assert act(records.workitems, item)
+                assert act(records, item)
             except KeyboardInterrupt:
                 left = 1000
                 assert everything(records) == before

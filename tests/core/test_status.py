@@ -10,7 +10,9 @@ from factory import a_study, a_workitem, put
 from hilum.cli import app
 from hilum.records import Records, views
 from hilum.records.states import WorkitemKind, WorkitemState
-from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary, Summary
+from hilum.summary import Summary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary
 
 SENTENCE = "Could not be analysed, because the patient is a child."
 REFUSAL = RefusalSummary("c", SENTENCE)

@@ -321,7 +321,7 @@ def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
     host = child("liar", timeout_seconds=30)
     try:
         for mood, words in (
-            ("pickles", "gave an answer that is none; a fresh process failed, too"),
+            ("pickles", "gave something that is no answer; a fresh process failed, too"),
             ("early", "gave an answer to another run; a fresh process failed, too"),
             ("empty", "left cannot be read: .*; a fresh process failed, too"),
             ("asks", "asks for a server, and has none; a fresh process failed, too"),

@@ -19,7 +19,8 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
-from hilum.assembly import Arrival, NotApplicable, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import NotApplicable, Run, decide
 from hilum.checking import check_rules
 from hilum.cli import app
 from hilum.config import parse
@@ -138,7 +139,9 @@ def test_what_an_import_does_harms_its_own_module_only(strangers: Installed) -> 
     assert {"good", "hippocampal-volume", "chest-radiograph"} == set(found)
     for name, (_, said) in DEEDS.items():
         assert said in problems[name], problems[name]
-        assert f"mend or uninstall stranger_{name}; `hilum modules` asks it again" in problems[name]
+        assert (
+            f"repair or uninstall stranger_{name}; `hilum modules` asks it again" in problems[name]
+        )
     assert not (strangers.data / "witness").exists()
     facts = facts_of(found["good"])
     assert (facts.name, facts.version, facts.title) == ("good", "1", "good")

@@ -55,7 +55,7 @@ def test_what_leaves_and_what_may_not_is_written_down_once(
             assert refused.outcome is AuditOutcome.DENIED
             assert "this site sends no such images away" in refused.reason
             audit_file(tmp_path / "data").write_text("no database any more")
-            with pytest.raises(ServerAway, match="no image leaves: "):
+            with pytest.raises(ServerAway, match="no image is sent: "):
                 host.run(job)
     assert len(behaviour.received) == 2
 

@@ -357,7 +357,7 @@ def test_a_destination_that_does_not_take_it_or_does_not_show_it(
     network.other.behaviour = WELL  # the cause is removed
     network.cure(said)
     said = network.until(name, "shown")
-    assert said["sentence"].startswith("All is well: the result of moody is shown in other since ")
+    assert said["sentence"].startswith("All is well: the result of moody is shown in other (since ")
 
 
 def test_misfiled(network: Network) -> None:
@@ -377,7 +377,9 @@ def test_misfiled(network: Network) -> None:
 def test_on_its_way_and_sent_nowhere(network: Network) -> None:
     network.send(*exam("A-AWAY", "away good"))
     network.hilum.until(
-        lambda: "away does not answer since" in network.why("A-AWAY", "--records-only")["sentence"],
+        lambda: (
+            "away has not answered since" in network.why("A-AWAY", "--records-only")["sentence"]
+        ),
         "the call that fails",
     )
     said = network.why("A-AWAY", "--records-only")

@@ -25,7 +25,8 @@ from hilum.performing import Performer
 from hilum.performing.keeping import Kept
 from hilum.performing.standing import WorklistLedger
 from hilum.performing.table import SEEN_AS
-from hilum.records.models import NotedPause, Wish, WorklistStanding, WorklistStep
+from hilum.records.models.requests import Wish, WorklistStep
+from hilum.records.models.standings import NotedPause, WorklistStanding
 from hilum.records.states import (
     EventKind,
     PausedKind,
@@ -109,7 +110,7 @@ class Hall:
                 work(self.made, item)
         for item in items(self.made, study_uid):
             if item.state is WorkitemState.DELIVERING:
-                self.records.workitems.set_state(item.id, WorkitemState.COMPLETED)
+                self.records.moves.set_state(item.id, WorkitemState.COMPLETED)
 
     def said(self, study_uid: str) -> list[str]:
         return [one.text for one in self.records.events.of_kind(study_uid, EventKind.WORKLIST)]
@@ -239,7 +240,7 @@ def test_a_step_without_a_result_is_canceled_with_the_reason(
     hall.turn()
     hall.turn()
     [item] = items(hall.made, uid)
-    hall.records.workitems.cancel(item, "cancelled by a person")
+    hall.records.moves.cancel(item, "cancelled by a person")
     hall.turn()
     assert (manager.state(STEP), hall.step().state) == (CANCELED, StepState.CANCELED)
     [told] = manager.steps[STEP].ProcedureStepProgressInformationSequence
@@ -488,7 +489,7 @@ def test_a_manager_that_tells_nonsense_by_dimse_is_refused_in_words(
     with by_dimse(manager, ExplicitVRLittleEndian) as port:
         one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
         worklist = open_worklist(parse({"worklist": [one]}).worklist[0])
-        with pytest.raises(SourceRefused, match="ris answered the question for the step"):
+        with pytest.raises(SourceRefused, match="ris answered the request for the step"):
             worklist.standing(STEP)
 
 

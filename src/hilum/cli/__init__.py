@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from hilum.cli.app import app, say
 from hilum.errors import HilumError
+from hilum.logs import speak_alone
 from hilum.process import keep_private
 
 __all__ = ["app", "main"]
@@ -14,6 +15,7 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command line. An error that we can explain is one line, not a traceback."""
     keep_private()
+    speak_alone()
     try:
         app(prog_name="hilum")
     except HilumError as error:

@@ -16,7 +16,7 @@ from hilum.wording import counted
 if TYPE_CHECKING:
     from hilum.config.site import Site
     from hilum.records import Records
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
 GOES_ON = (RequestAction.RELEASE, RequestAction.RESEND, RequestAction.RETRY)  # after the answer
 
@@ -39,7 +39,7 @@ def release(
 ) -> None:
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
     from hilum.asking import workitem_meant
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     site, records = site_and_records(config)
     if workitem:

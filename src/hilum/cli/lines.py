@@ -14,7 +14,7 @@ from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.config.site import Site
-    from hilum.records.models import Delivery
+    from hilum.records.models.deliveries import Delivery
     from hilum.records.search import StudyQuery
     from hilum.records.views import (
         DestinationView,

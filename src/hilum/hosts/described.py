@@ -141,7 +141,7 @@ def _answer(name: str, origin: CodeOrigin, place: Place, question: str, made_of:
             Description.judged(said)
         return Noted(at=now, made_of=made_of, weights=_state(_weights(said)), said=said)
     except ConfigurationError as error:
-        cure = f"mend or uninstall {origin.package}; `hilum modules` asks it again"
+        cure = f"repair or uninstall {origin.package}; `hilum modules` asks it again"
         problem = str(error) if parameters is not None else f"{error}; {cure}"
         silent = isinstance(error, DidNotComeBack)
         return Noted(at=now, made_of=made_of, weights=_state(()), problem=problem, silent=silent)

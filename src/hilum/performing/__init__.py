@@ -19,7 +19,8 @@ from hilum.hints import Asked, HintSender, gateway_address
 from hilum.performing.outputs import outputs_of
 from hilum.performing.table import seen
 from hilum.records import Records
-from hilum.records.models import Request, Wish, Workitem, WorklistStep
+from hilum.records.models.requests import Request, Wish, WorklistStep
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     DELIVERED,
     STEPS_OPEN,

@@ -2,7 +2,7 @@
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import Executor
+from hilum.records.models.standings import Executor
 from hilum.records.rows import Rows
 
 executor = tables.executor.c

@@ -272,7 +272,7 @@ class UploadReader:
                     path.unlink()
                 ours.send_bytes(child.END)
             except (EOFError, OSError) as error:
-                raise UploadError("what reads it has ended: try once more") from error
+                raise UploadError("the process that reads it has ended: try once more") from error
             finally:
                 process.terminate()
                 process.join(END_SECONDS)
@@ -308,7 +308,9 @@ class UploadReader:
             try:
                 message = MESSAGE.validate_json(talk.recv_bytes(child.LONGEST_MESSAGE))
             except ValidationError as error:
-                raise UploadError("what reads it has lost its way: try once more") from error
+                raise UploadError(
+                    "the process that reads it gave no valid answer: try once more"
+                ) from error
             if isinstance(message, NewStudy):
                 self._answer(talk, message)
                 continue

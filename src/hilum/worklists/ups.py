@@ -75,7 +75,7 @@ class UpsWorklist(StepTelling):
             return None
         state = standing_in(ds) if status in SUCCESS and ds is not None else None
         if state is None:
-            raise self._error(status, f"the question for the step {uid}")
+            raise self._error(status, f"the request for the step {uid}")
         return state
 
     def subscribe(self, uid: str) -> None:

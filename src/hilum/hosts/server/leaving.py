@@ -49,7 +49,7 @@ class Leaving:
         try:
             self._note(job, f"{module.name}: {images} as {module.sends}; {looked}")
         except AuditUnavailable as error:
-            raise ServerAway(f"no image leaves: {error}") from error
+            raise ServerAway(f"no image is sent: {error}") from error
         with suppress(OSError):  # a disk without room: it is noted twice
             job.out.mkdir(parents=True, exist_ok=True)
             write_durably(mark, what.encode())
