@@ -62,7 +62,7 @@ def _study_lines(study: "StudyView") -> Iterator[str]:
 def nothing(site: "Site", studies: int) -> str:
     """What is said where the list is empty."""
     if studies:
-        return f"none of {counted(studies, 'study')} is like that"
+        return f"none of {counted(studies, 'study')} matches"
     return f"no study has come yet; `hilum serve` listens as {site.receiver.title_and_place}"
 
 
