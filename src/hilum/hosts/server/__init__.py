@@ -137,7 +137,7 @@ class ServerHost:
         return Terms(self._key, self._settings.burned_in == "send")
 
     def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
-        """As `hilum.hosts.child_process.Server` says."""
+        """Ask the server, as `hilum.hosts.child_process.Server` says."""
         return self._exchange.ask(request, deadline, self._note)
 
     def _note(self) -> None:
