@@ -1,5 +1,6 @@
 """The command line: a command reads its arguments, calls one function, shows the result."""
 
+import gc
 import sys
 
 from rich.markup import escape
@@ -23,5 +24,7 @@ def main() -> None:
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         problem = named or str(error) or type(error).__name__
+    finally:
+        gc.freeze()  # what is left ends with us: to look for garbage in it takes its time
     say.print(f"[bold red]error:[/] {escape(problem)}")
     sys.exit(1)
