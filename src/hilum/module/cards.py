@@ -83,7 +83,7 @@ class CommonCard(WholeCard):
         if isinstance(values, dict) and (asked := [key for key in BESIDE if key in values]):
             raise ValueError(
                 f"{asked[0]}: a module that a card describes gets the images of one exam, no"
-                " earlier exams and no findings of others: write a module in Python that asks for them"
+                " earlier exams and no findings of others: write one in Python that asks for them"
             )
         return values
 
