@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import logging
 import os
+import sys
 import time
 import warnings
 from collections import Counter
@@ -29,14 +30,30 @@ PERIOD_SECONDS = 60.0
 Error = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-def configure_logging(data: Path, level: int = logging.INFO) -> None:
-    """Log to `<data>/logs/hilum.log`, and keep libraries from printing element values.
+def configure_logging(data: Path) -> None:
+    """Log to `<data>/logs/hilum.log`, and let nothing else of this process be read."""
+    logging.getLogger().handlers[:] = [_log_of(data)]
+    hear_ourselves()
+    speak_alone()
 
-    pydicom warns and logs with the offending value in the text, which may be a name.
+
+def hear_ourselves() -> None:
+    """Have what we say logged; of libraries only what goes wrong.
+
+    What else they say is about themselves: "Press CTRL+C to quit", an address with its query.
     """
-    root = logging.getLogger()
-    root.handlers[:] = [_log_of(data)]
-    root.setLevel(level)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("hilum").setLevel(logging.INFO)
+
+
+def speak_alone() -> None:
+    """Have nothing but our own words read of this process: this is for each of ours.
+
+    A warning of Python is for whoever writes programs: it names a place in the code, and may hold
+    an element value. Who wants them asks for them (`python -W`).
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     silence_libraries()
 
 
@@ -59,12 +76,13 @@ def _log_of(data: Path) -> "SharedLog":
 
 
 def silence_libraries() -> None:
-    """Mute the loggers and warnings of libraries that print element values."""
+    """Mute the loggers and warnings of libraries that print element values.
+
+    pydicom warns and logs with the offending value in the text, which may be a name.
+    """
     for name in ("pydicom", "pynetdicom", "highdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         warnings.filterwarnings("ignore", module=name)
-    for name in ("httpx", "httpcore", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @contextmanager

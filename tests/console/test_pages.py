@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
-from hilum.asking import audited_fetch
+from hilum.asking import MOST_AT_ONCE, audited_fetch
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
 from hilum.people.roles import UserRole
@@ -435,6 +435,38 @@ def test_a_program_has_a_study_fetched_and_sees_how_far_it_is(tmp_path: Path) ->
     with closing(AuditStore(audit_file(house.site.data))) as store:
         [noted] = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.FETCH]
     assert (noted.object_type, noted.object) == (ObjectType.SOURCE, "archive")
+
+
+def test_a_list_of_studies_is_fetched_and_each_is_told(tmp_path: Path) -> None:
+    source = {"name": "archive", "kind": "orthanc", "url": "http://127.0.0.1:9"}
+    with a_house(tmp_path, source=[source]) as house, house.client(UserRole.OPERATOR) as client:
+        assert re.findall("<option>(.*)</option>", client.get("/fetches").text) == ["archive"]
+        typed = {"archive": "archive", "study": f"A1\r\nA2,A1\r\n {HIDDEN}\r\n"}
+        begun = client.post("/fetches", data=typed)
+        path = begun.headers["Location"]
+        assert begun.status_code == 303 and "A1" not in path
+        first, second, third = house.records.requests.to_fetch()
+        assert [one.reason for one in (first, second, third)] == ["A1", "A2", HIDDEN]
+        house.records.requests.note_study(first.id, "1.2.3")
+        put(house.records, a_study(study_uid="1.2.3"))
+        house.records.requests.answer(first.id, True, "3 images fetched from archive")
+        house.records.requests.answer(second.id, False, "not fetched: it is not there")
+        shown = client.get(path).text
+        assert "2 of 3 studies answered" in shown and "every 2s" in shown
+        address = house.records.identifiers.addresses(["1.2.3"])["1.2.3"]
+        assert f'<a href="/studies/{address}">A1</a>' in shown
+        assert "A2 failed Not fetched: it is not there" in text_of(shown)
+        house.records.requests.answer(third.id, False, "not fetched")
+        assert "every 2s" not in client.get(path).text
+        with house.client(UserRole.ADMINISTRATOR) as another:
+            assert another.get(path).status_code == 404
+        for text in ("", " ,;\n", "\n".join(map(str, range(MOST_AT_ONCE + 1)))):
+            refused = client.post("/fetches", data={"archive": "archive", "study": text})
+            assert refused.status_code == 422
+        assert len(house.records.requests.to_fetch()) == 0
+    with closing(AuditStore(audit_file(house.site.data))) as store:
+        noted = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.FETCH]
+    assert len(noted) == 3
 
 
 def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: House) -> None:

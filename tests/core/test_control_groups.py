@@ -44,6 +44,24 @@ def test_a_group_is_made_beside_that_of_the_service(
     assert group.was_exceeded()
 
 
+def test_what_another_namespace_of_processes_has_made_is_left_alone(
+    delegated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service in a container may share our group; its process IDs are not those that we see."""
+    (delegated / "cgroup.subtree_control").write_text("memory")
+    monkeypatch.setattr(control_groups, "_own", {SECOND: delegated / "hilum"}.get)
+    group = MemoryGroup.make(1000)
+    assert group is not None
+    _, _, ours, _pid, *rest = group.folder.name.split("-")
+    left, theirs = (
+        delegated / "-".join(("hilum-module", space, "999999999", *rest)) for space in (ours, "1")
+    )
+    left.mkdir()
+    theirs.mkdir()
+    assert MemoryGroup.make(1000) is not None
+    assert (left.exists(), theirs.exists()) == (False, True)
+
+
 def test_a_process_that_is_hidden_from_us_is_not_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

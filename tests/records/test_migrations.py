@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -84,6 +83,33 @@ def test_the_tables_of_an_older_hilum_become_ours(database: str, commit: str) ->
     for _ in range(2):
         assert upgraded(database) == schema.HEAD
     require_same_tables(database)
+
+
+def test_how_long_older_analyses_took_is_counted(database: str) -> None:
+    make_old(database)
+    old = sa.MetaData()
+    with connected(database) as connection:
+        old.reflect(connection)
+        item = vars(a_workitem(id="run", study_uid="1.2", module="m"))
+        known = old.tables["workitem"].columns.keys()
+        blank = {"rule": {}, "inputs": {}, "siblings": [], "verdicts": [], "findings": None}
+        row = {name: value for name, value in {**item, **blank}.items() if name in known}
+        connection.execute(old.tables["workitem"].insert(), [row])
+        about = {"study_uid": "1.2", "text": ""}
+        happened = [
+            ("running", 10.0, "run"),  # it was broken off
+            ("running", 100.0, "run"),
+            ("analysed", 100.2, "run"),
+            ("running", 200.0, "run"),
+            ("analysed", 9200.0, "run"),
+            ("analysed", 300.0, "of another Hilum"),
+        ]
+        lines = [{"kind": k, "at": at, "workitem_id": of, **about} for k, at, of in happened]
+        connection.execute(old.tables["event"].insert(), lines)
+    upgraded(database)
+    with closing(Records(database)) as records:
+        found = {one.at_most: (one.number, one.seconds) for one in records.durations.all()}
+    assert found == {0.25: (1, pytest.approx(0.2)), float("inf"): (1, pytest.approx(9000.0))}
 
 
 def test_rows_keep_their_meaning(database: str) -> None:
@@ -287,21 +313,16 @@ def test_an_older_hilum_that_still_runs_here_is_stopped_first(database: str) -> 
 
 def test_an_older_hilum_that_still_runs_elsewhere_is_stopped_first(database: str) -> None:
     make_old(database)
-    sign_of_life(database, "elsewhere", 1, "1", time.time())
-    stop = threading.Event()
 
-    def beat() -> None:
-        while not stop.wait(DEAD_SECONDS / 10):
-            sign_of_life(database, "elsewhere", 1, "1", time.time())
+    def transact(work: Callable[[sa.Connection], Any]) -> Any:
+        """The outcome of `work`; thereafter the other gives a sign of life."""
+        with connected(database) as connection:
+            outcome = work(connection)
+        sign_of_life(database, "elsewhere", 1, "1", time.time())
+        return outcome
 
-    beating = threading.Thread(target=beat)
-    beating.start()
-    try:
-        with pytest.raises(OtherVersionError, match="gateway on elsewhere"):
-            upgraded(database)
-    finally:
-        stop.set()
-        beating.join()
+    with pytest.raises(OtherVersionError, match="gateway on elsewhere"):
+        migrations.upgrade(transact, DEAD_SECONDS)
     assert upgraded(database) == schema.HEAD  # it has stopped, and is waited for
 
 

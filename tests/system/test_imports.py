@@ -12,7 +12,7 @@ import hilum.cli
 from hilum.cli import app
 from hilum.cli.further import PANEL
 from hilum.cli.group import FILES, OF_OTHERS, OURS, import_files
-from hilum.cli.headers import OPTIONAL
+from hilum.cli.headers import NEEDLESS, OPTIONAL
 from hilum.records import Records
 from hilum.records.states import EventKind
 from hilum_lab.network.processes import available_port
@@ -115,6 +115,7 @@ def test_asking_an_archive_by_dimse_imports_nothing_for_pixels(tmp_path: Path) -
     [imported] = modules_of(tmp_path, ALONE.format(available_port()), "why 1.2.3").values()
     assert {"pydicom", "pynetdicom"} <= imported
     assert imported & set(OPTIONAL) == set()
+    assert not imported & {*NEEDLESS, "pydicom.data.download"}
 
 
 def test_a_command_imports_the_file_of_no_other(imported: dict[str, set[str]]) -> None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
 from hilum.control_groups import stand_aside
 from hilum.errors import HilumError
+from hilum.logs import hear_ourselves
 from hilum.process import fork_server, lasting
 from hilum.service.roles import Role
 
@@ -30,7 +31,8 @@ def serve(
     with lasting():
         from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    hear_ourselves()
     serve_until_stopped(SettingsFile(config.absolute()), [role] if role else EVERY_ROLE)
 
 

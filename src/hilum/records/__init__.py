@@ -17,6 +17,7 @@ from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
+from hilum.records.durations import DurationRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
 from hilum.records.exports import ExportRecords
@@ -97,6 +98,7 @@ class Records:
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
         self.analyses = AnalysisRecords(database)
+        self.durations = DurationRecords(database)
         self.flow = FlowRecords(database)
         self.exports = ExportRecords(database)
         self.executors = ExecutorRecords(database)

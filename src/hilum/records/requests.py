@@ -1,6 +1,7 @@
 """What people have asked the gateway for."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -61,6 +62,10 @@ class RequestRecords:
     def one(self, number: int) -> Request:
         """The request with this number."""
         return self._rows.one(request.id == number)
+
+    def those(self, numbers: Iterable[int]) -> dict[int, Request]:
+        """The requests with these numbers."""
+        return {one.id: one for one in self._rows.find_among(request.id, numbers)}
 
     def waiting(self) -> list[Request]:
         """The requests without an answer that are done at once, the oldest first."""

@@ -16,6 +16,7 @@ from pydantic_core import to_jsonable_python
 from hilum.records.database import Database, insert_once
 
 Model = TypeVar("Model")
+Key = TypeVar("Key", str, int)
 Condition = sa.ColumnElement[bool]
 Order = sa.ColumnElement[Any]
 NONE: Mapping[str, object] = {}
@@ -98,7 +99,7 @@ class Rows(TableRows[Model]):
             lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
         )
 
-    def find_among(self, column: sa.ColumnElement[str], values: Iterable[str]) -> Iterator[Model]:
+    def find_among(self, column: sa.ColumnElement[Key], values: Iterable[Key]) -> Iterator[Model]:
         """The rows whose `column` has one of `values`; of many values, a query asks for some."""
         wanted = sorted(set(values))
         for start in range(0, len(wanted), VALUES_IN_A_QUERY):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
-from hilum.records import events, listing, owing, tables, unreadable
+from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.workitems import PutBack, Workitem, WorkitemOutline
@@ -223,6 +223,7 @@ class WorkitemRecords:
 
         def note(connection: sa.Connection) -> None:
             self._rows.update(connection, workitem.id == item.id, findings=findings)
+            durations.count_ended(connection, item)
             events.write(connection, item.study_uid, EventKind.ANALYSED, text, item.id)
             listing.refresh(connection, item.study_uid)
 

@@ -21,7 +21,7 @@ from hilum.wording import counted
 
 MOST_SHOWN = 100  # studies
 
-endpoints = pages("Upload", place=8)
+endpoints = pages("Upload", place=9)
 
 
 @endpoints.get("/upload", Permission.ACT, response_class=HTMLResponse)

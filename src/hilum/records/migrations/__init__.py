@@ -71,7 +71,6 @@ def run_steps(connection: sa.Connection) -> None:
     from alembic import command  # it takes time, and is seldom needed
     from alembic.config import Config
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")

@@ -12,7 +12,7 @@ from hilum.records.tables.requests import request, step
 from hilum.records.tables.schema import metadata
 from hilum.records.tables.standings import destination, executor, pause, rejection, source, worklist
 from hilum.records.tables.studies import address, event, listing, removal, study, upload
-from hilum.records.tables.workitems import assessment, result, subject, workitem
+from hilum.records.tables.workitems import assessment, duration, result, subject, workitem
 
 __all__ = [
     "address",
@@ -23,6 +23,7 @@ __all__ = [
     "decision",
     "delivery",
     "destination",
+    "duration",
     "event",
     "executor",
     "former",

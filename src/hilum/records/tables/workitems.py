@@ -75,3 +75,11 @@ subject = sa.Table(
     sa.Column("study_uid", sa.String(64), nullable=False),
     sa.Column("label", sa.String(64), nullable=False),
 )
+duration = sa.Table(
+    "duration",  # of analyses that gave findings: how many of a module took how long
+    metadata,
+    sa.Column("module", sa.String(64), primary_key=True),
+    sa.Column("at_most", sa.Float, primary_key=True),  # in s; infinite for the longest
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),  # of all these together
+)
