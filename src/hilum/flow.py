@@ -43,6 +43,7 @@ from hilum.workitems import Workitems
 from hilum.writing import Writer, recipients_of
 
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
+MODULE_FAILED = "The analysis failed for a technical reason, which is on record."
 AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -309,8 +310,7 @@ class Flow(durable.Workflows):
 
     def refuse(self, item: Workitem, failure: str) -> None:
         """Put a refusal in the place of the findings; the reason is kept for the administrator."""
-        text = "The analysis failed for a technical reason, which is on record."
-        findings = Findings((Refusal("module-failed", text),))
+        findings = Findings((Refusal("module-failed", MODULE_FAILED),))
         folder = self.workitems.result_folder(item.id)
         with_room(self.site.data, lambda: exchange.save(findings, folder))
         self.records.workitems.note_failure(item, exchange.summary(findings), failure)
