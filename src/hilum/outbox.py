@@ -24,6 +24,7 @@ from hilum.destinations import open_destination
 from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
+from hilum.predecessors import taken_back
 from hilum.records import Records
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.workitems import Workitem
@@ -163,13 +164,9 @@ class Outbox:
     def _came_too_late(self, about: str, note: Delivery, in_order: bool) -> bool:
         """Whether the result that a note on a reader is `about` was taken back there before.
 
-        Where order counts, the note may still come before the one that takes both back; and what
-        has taken the place of the result may have been taken back.
+        Where order counts, the note may still come before the one that takes both back.
         """
-        item: Workitem | None = self._records.workitems.one(about)
-        while item and item.state is not WorkitemState.WITHDRAWN:
-            newer = item.superseded_by if in_order else None
-            item = self._records.workitems.get(newer) if newer else None
+        item = taken_back(self._records, about, in_order)
         if item is None:
             return False
         notes = self._records.deliveries.of_workitem(withdrawal_uid(item.id))

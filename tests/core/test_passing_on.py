@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +30,7 @@ from hilum.records.states import (
 from hilum.records.views import trace
 from hilum.releasing import release
 from hilum.requests import obey
+from hilum.resending import lacks
 from hilum.result_event import decoded
 from hilum.runs import assessment_uid, withdrawal_uid
 from hilum.why.explanation import Cause, Explanation
@@ -371,6 +373,8 @@ def test_what_readers_said_is_taken_back_with_the_result(replaced: bool) -> None
             "cora": ("accepted", "", "entered-in-error"),
         }
         all_taken_back(record)
+        found = lacks(record.hall.flow.site, record.hall.records, "record", (0, inf))
+        assert not list(found), "nothing of it is to be sent again"
         [report] = record.server.all("DiagnosticReport")
         own = [one["value"] for one in report["identifier"]]
         made = record.hall.records.results.of_workitem(newer.id)
