@@ -8,10 +8,11 @@ the card names.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cache, partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from hilum.config.fields import JSONValues
+from hilum.entry_points import points_of
 from hilum.environments import InEnvironment
 from hilum.errors import ConfigurationError, HilumError, MachineError, ModuleError
 from hilum.hosts.described import asked, described, packages_installed
@@ -167,7 +168,7 @@ def _origins(models: Path | None) -> tuple[dict[str, CodeOrigin], dict[str, str]
 
 def _points() -> list[EntryPoint]:
     """Every entry point; where packages use one name, the last one counts, which is ours."""
-    points = entry_points(group=ENTRY_POINT_GROUP)
+    points = points_of(ENTRY_POINT_GROUP)
     return sorted(points, key=lambda p: (p.name, not CodeOrigin.of(p.value).foreign, p.value))
 
 
