@@ -26,6 +26,9 @@ from tests.postgres import server as postgres_server
 
 # What is imported and collected lasts: to look through it for garbage again and again is in vain.
 gc.disable()
+# A test makes little garbage that only a search finds; to search as often as Python does took a
+# tenth of the time of some tests.
+SELDOM = (10_000, 10, 10)
 
 ROOT = Path(__file__).parents[1]
 USUAL_UMASK = 0o022
@@ -91,6 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(*SELDOM)
     gc.enable()
 
 
