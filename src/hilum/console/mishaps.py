@@ -18,7 +18,9 @@ TITLES = {
     HTTPStatus.GONE: "No longer here",
     HTTPStatus.CONFLICT: "Not any more",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Not understood",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Failed",
 }
+FAILED = "Hilum has made a mistake here: its log says where; nothing of a study is lost by it"
 IN_WORDS = {"Not Found": "there is no page at this address"}  # what the web server itself says
 
 
@@ -41,6 +43,7 @@ def add_to(application: FastAPI) -> None:
     application.add_exception_handler(HTTPException, _refused)
     application.add_exception_handler(RequestValidationError, _not_understood)
     application.add_exception_handler(AuditUnavailable, _not_on_record)
+    application.add_exception_handler(Exception, _failed)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -61,6 +64,11 @@ async def _not_understood(request: Request, error: Exception) -> Response:
 
 async def _not_on_record(request: Request, error: Exception) -> Response:
     return await _refused(request, HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    """A mistake of ours: the log has where."""
+    return await _refused(request, HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED))
 
 
 def _is_page(request: Request) -> bool:
