@@ -503,3 +503,25 @@ def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
     assert "Hilum has made a mistake here: its log says where" in page.text
     assert answer.json()["detail"].startswith("Hilum has made a mistake here")
     assert HIDDEN not in page.text + answer.text
+
+
+def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    site, file = parse({"data": str(data)}), data / "hilum.db"
+    with (
+        closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
+        serving(site, records) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        records.database.close()
+        file.rename(tmp_path / "away.db")
+        file.mkdir()
+        page = client.get("/studies", headers={"Accept": "text/html"})
+        answer = client.get("/api/v1/studies")
+        assert (page.status_code, answer.status_code) == (503, 503)
+        assert "The records do not answer" in page.text and "look at the database" in page.text
+        assert answer.json()["detail"].startswith("the records do not answer")
+        file.rmdir()
+        (tmp_path / "away.db").rename(file)
+        assert client.get("/studies").status_code == 200
