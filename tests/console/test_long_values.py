@@ -187,6 +187,7 @@ def addresses(house: House, page: Page, of: dict[str, str]) -> Iterator[str]:
     """Every page, by what the console offers: one that is new is among them by itself."""
     meant = {
         "/finds/{number}": _find(house, page),
+        "/fetches/lists/{number}": _fetch(house, page),
         "/modules/{name}": "/modules/chest-radiograph",
         "/network/add/{place}/{kind}": "/network/add/destinations/dimse",
         "/network/sources/{name}": f"/network/sources/{NAME[1:]}",
@@ -210,6 +211,15 @@ def _find(house: House, page: Page) -> str:
     form = page.locator("form.filters[action='/finds']").first
     form.evaluate("(form, id) => { form.patient_id.value = id; form.submit() }", LONG)
     page.wait_for_url("**/finds/*")
+    return page.url.removeprefix(house.url)
+
+
+def _fetch(house: House, page: Page) -> str:
+    """Where is shown what became of the studies that somebody has fetched."""
+    page.goto(f"{house.url}/fetches")
+    page.locator("textarea").fill(f"{LONG[:64]}\n{LONG[:63]}")
+    page.get_by_role("button", name="Fetch").click()
+    page.wait_for_url("**/fetches/lists/*")
     return page.url.removeprefix(house.url)
 
 

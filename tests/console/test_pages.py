@@ -13,7 +13,10 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.asking import MOST_AT_ONCE, audited_fetch
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
-from hilum.people.roles import UserRole
+from hilum.config import parse
+from hilum.console.endpoints import pages
+from hilum.people.roles import Permission, UserRole
+from hilum.records import Records
 from hilum.records.models.requests import Wish
 from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
@@ -34,8 +37,10 @@ from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSumma
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
 from hilum.verdict import Verdict
+from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
+from .serving import serving
 
 SIGNING_IN = (AuditedAct.LOGIN, AuditedAct.LOGOUT, AuditedAct.PEOPLE_CHANGED)
 
@@ -474,3 +479,49 @@ def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: H
     assert audited_fetch(house.site, "out", uid) == (AuditedObject(out, "out", uid), "")
     by_number = (AuditedObject(out, "out"), "accession number A77")
     assert audited_fetch(house.site, "out", "A77") == by_number
+
+
+def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
+    broken = pages()
+
+    @broken.get("/broken", Permission.LOOK)
+    @broken.get("/api/v1/broken", Permission.LOOK)
+    def fails() -> None:
+        raise ValueError(HIDDEN)
+
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data")})
+    with (
+        closing(Records("sqlite://")) as records,
+        serving(site, records, [broken]) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        client.headers["Connection"] = "close"  # as the server does after a mistake
+        page = client.get("/broken", headers={"Accept": "text/html"})
+        answer = client.get("/api/v1/broken")
+    assert (page.status_code, answer.status_code) == (500, 500)
+    assert "Hilum has made a mistake here: its log says where" in page.text
+    assert answer.json()["detail"].startswith("Hilum has made a mistake here")
+    assert HIDDEN not in page.text + answer.text
+
+
+def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    site, file = parse({"data": str(data)}), data / "hilum.db"
+    with (
+        closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
+        serving(site, records) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        records.database.close()
+        file.rename(tmp_path / "away.db")
+        file.mkdir()
+        page = client.get("/studies", headers={"Accept": "text/html"})
+        answer = client.get("/api/v1/studies")
+        assert (page.status_code, answer.status_code) == (503, 503)
+        assert "The records do not answer" in page.text and "look at the database" in page.text
+        assert answer.json()["detail"].startswith("the records do not answer")
+        file.rmdir()
+        (tmp_path / "away.db").rename(file)
+        assert client.get("/studies").status_code == 200

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices
@@ -372,3 +373,11 @@ def test_what_is_not_held_is_not_short(hall: Gateway) -> None:
         False,
         "not analysed: it is scheduled, not held",
     )
+
+
+def test_the_middle_image_stands_for_its_series(hall: Gateway) -> None:
+    study_uid = receive(hall, *reversed(mr_slices("t1", count=7)), *mr_slices("t2", count=5))
+    [item, *_] = items(hall, study_uid)
+    folder = hall.inbox.study_folder(study_uid)
+    shown = [dcmread(folder / name) for name in item.siblings]
+    assert sorted(one.InstanceNumber for one in shown) == [3, 4]

@@ -15,6 +15,10 @@ from hilum.module.description import card_of
 from hilum.module.takes import taken_by
 from hilum.service.beginning import begin, open_records
 
+# In s, with records that do not answer. It is longer than that of watchdogs and open pages, which
+# have words of their own for it (`hilum.console.patience`).
+PATIENCE = 8.0
+
 
 def show(site: Site, file: SettingsFile | None) -> None:
     """Serve the console until SIGTERM."""
@@ -28,4 +32,4 @@ def show(site: Site, file: SettingsFile | None) -> None:
         runs_in={name: runs_in(site, module) for name, module in found.items()},
         problems=problems,
     )
-    serve(site, open_records(site), modules, file)
+    serve(site, open_records(site, PATIENCE), modules, file)

@@ -190,7 +190,8 @@ class Uploads:
     def tidy(self) -> None:
         """Delete what a console had begun that was killed; to be called before the first upload."""
         shutil.rmtree(self._data / UPLOADS, ignore_errors=True)
-        self._door.forget_unused()
+        with going_on("uploads", log):
+            self._door.forget_unused()
 
     def begin(self, wish: UploadWish, bounds: UploadBounds) -> Upload:
         """Begin an upload within `bounds`; `UploadError` if too many are under way."""
