@@ -7,6 +7,7 @@ with browser.Reader() as reader:
 
 import base64
 import io
+import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ FLAGS = (
     "--disable-gpu-compositing",
     "--no-sandbox",
 )
+
+log = logging.getLogger(__name__)
 
 State = Literal["attached", "visible"]
 QUESTION = "[data-cy=yes-hydrate-btn]"  # "Do you want to open this ...?"
@@ -125,6 +128,7 @@ class Reader:
         self._size = {"width": width, "height": height}
         self._within = within
         self.errors: list[str] = []  # what the page's scripts complained about
+        self._said: list[str] = []  # what they wrote to the console
 
     def __enter__(self) -> Self:
         self._to_close = ExitStack()
@@ -133,6 +137,7 @@ class Reader:
         self._to_close.callback(self.page.close)
         self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: self._said.append(message.text[:200]))
         return self
 
     def __exit__(
@@ -261,14 +266,17 @@ class Reader:
         self._thumbnails().filter(has=label).first.dblclick()
 
     def _open_until(self, description: str, wait: Callable[[float], None]) -> None:
-        """Open it, and once more where it is in vain to `wait`, which takes the seconds to do so.
+        """Open it, and once more on a new page where it is in vain to `wait`, which takes seconds.
 
-        OHIF loses a click while it draws its list anew.
+        OHIF loses a click while it draws its list anew, or does not go to the image that a report
+        is about. What it shows then is logged: pytest prints that where the second time fails, too.
         """
         try:
             self._open(description)
-            wait(PATIENCE / 8)
+            wait(PATIENCE / 4)
         except PlaywrightTimeout:
+            log.warning("in vain: %s, %s: %s", description, self.errors, self._said[-20:])
+            self.open_study(self.page.url)
             self._open(description)
             wait(PATIENCE)
 

@@ -18,7 +18,7 @@ from hypothesis import settings
 from hilum.people import passwords
 from hilum_lab import disk
 from hilum_lab.network import chest_exam, exam, head
-from tests import leftovers, samples
+from tests import leftovers, samples, statements  # noqa: F401 - the last shares what is compiled
 from tests.drawn import WHOLE
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres

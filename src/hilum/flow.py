@@ -33,7 +33,6 @@ from hilum.not_run import NotRun, verdicts_of
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models.workitems import Workitem
-from hilum.records.own import own_results
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
 from hilum.reviewing import UNJUDGED_SECONDS, Rules, unjudged
 from hilum.routing import nearest_rule, whose
@@ -44,6 +43,7 @@ from hilum.workitems import Workitems
 from hilum.writing import Writer, recipients_of
 
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
+MODULE_FAILED = "The analysis failed for a technical reason, which is on record."
 AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -85,14 +85,13 @@ class Flow(durable.Workflows):
         self.needs = {name: inputs_of(module) for name, module in modules.items()}
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
-        self.own = own_results(records, self.facts.values())
-        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         named = {name: needs_of(module) for name, module in modules.items()}
         of_rules = frozenset(rule.key for rule in site.rule)
         self.workitems = Workitems(
             records, self.inbox, site.data, self.facts, named, clock, of_rules
         )
-        self.composition = self.workitems.composition
+        self.own, self.composition = self.workitems.own, self.workitems.composition
+        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         self.rules = Rules(site.rule, self.needs, problems or {}, self.workitems)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.not_run = NotRun(records, self.workitems)
@@ -311,8 +310,7 @@ class Flow(durable.Workflows):
 
     def refuse(self, item: Workitem, failure: str) -> None:
         """Put a refusal in the place of the findings; the reason is kept for the administrator."""
-        text = "The analysis failed for a technical reason, which is on record."
-        findings = Findings((Refusal("module-failed", text),))
+        findings = Findings((Refusal("module-failed", MODULE_FAILED),))
         folder = self.workitems.result_folder(item.id)
         with_room(self.site.data, lambda: exchange.save(findings, folder))
         self.records.workitems.note_failure(item, exchange.summary(findings), failure)

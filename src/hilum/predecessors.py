@@ -42,6 +42,18 @@ def _predecessors(records: Records, item: Workitem) -> Iterator[str]:
         yield item.id
 
 
+def taken_back(records: Records, run: str, in_order: bool) -> Workitem | None:
+    """The run by whose withdrawal what was told about `run` is taken back, too; None if it stands.
+
+    Where results go `in_order`, that may be one that has taken its place.
+    """
+    item: Workitem | None = records.workitems.one(run)
+    while item and item.state is not WorkitemState.WITHDRAWN:
+        newer = item.superseded_by if in_order else None
+        item = records.workitems.get(newer) if newer else None
+    return item
+
+
 def contents_of(data: Path, results: Iterable[WrittenResult]) -> tuple[WrittenFile, ...]:
     """The files of results as a writer wants them, without those that are gone from `data`."""
     paths = {one: data / one.path for one in results}

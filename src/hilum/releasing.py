@@ -13,13 +13,8 @@ from hilum.records.models.requests import Request
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import ENDED, TAKEN
 from hilum.results import WithdrawalReason
-from hilum.withdrawing import (
-    PartialNote,
-    RejectionNote,
-    RequestAnswer,
-    is_replaced_at,
-    take_back_some,
-)
+from hilum.taken import is_replaced_at
+from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from hilum.records.states import (
 from hilum.releasing import may_have_arrived, release
 from hilum.rerunning import rerun, retry
 from hilum.sending import send
-from hilum.withdrawing import RequestAnswer, is_replaced_at, withdraw
+from hilum.taken import is_replaced_at
+from hilum.withdrawing import RequestAnswer, withdraw
 
 log = logging.getLogger(__name__)
 

@@ -67,9 +67,9 @@ class Workitems:
             for module, of in needs.items()
         }
         self.composition = Composition(records, self.result_folder, named, clock)
-        own = own_results(records, facts.values())
+        self.own = own_results(records, facts.values())
         self.same = SameRuns(records, facts)
-        self.earlier = EarlierHere(records, inbox, own, needs)
+        self.earlier = EarlierHere(records, inbox, self.own, needs)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.

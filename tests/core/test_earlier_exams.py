@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices, write
+from hilum import earlier_here
 from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
@@ -134,6 +135,17 @@ def test_it_gets_the_latest_ones_whenever_they_came(hall: Gateway) -> None:
     }
     assert days(old) == [], "the other one was not here yet"
     assert trace(hall, old) == ["before: no earlier exam"]
+
+
+def test_studies_of_the_same_id_of_another_issuer_hide_none(
+    hall: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_here, "MOST_READ", 2)
+    receive(hall, "older", IssuerOfPatientID="own")
+    for number in (1, 2, 3):
+        monkeypatch.setitem(DAYS, f"other {number}", f"2025010{number}")
+        receive(hall, f"other {number}", IssuerOfPatientID="other")
+    assert days(receive(hall, "now", IssuerOfPatientID="own")) == ["2023-03-01"]
 
 
 def test_when_an_exam_was_is_read_once(hall: Gateway) -> None:
@@ -307,7 +319,7 @@ def test_an_exam_of_which_only_another_series_was_sent_again(
 ) -> None:
     """What a later result used goes with the rest of its study, unless it is of that patient."""
     old = receive(hall, "old")
-    hall.records.workitems.cancel(old, "nobody wants its own result")
+    hall.records.moves.cancel(old, "nobody wants its own result")
     now = receive(hall, "now")
     find(hall, now)
     [scout] = mr_slices("scout", "old", 1, (4, 4), description="Scout")

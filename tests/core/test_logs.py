@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.console.server import serve
 from hilum.logs import PERIOD_SECONDS, SAME_PLACE, SAME_TEXT, Repeats, SharedLog, configure_logging
 from hilum.process import fork_server
@@ -263,6 +264,7 @@ def test_a_console_without_descriptors_writes_little_and_comes_back(
     console: Site, tmp_path: Path
 ) -> None:
     """The measured flood: asyncio accepts again and again, and logs each failure."""
+    SettingsVersions(tmp_path).keep("", 0.0)  # the console looks for another one each second
     with child(show_with_few_descriptors, console) as process, ExitStack() as stack:
         wait_for_port(console.console.port)
         address = ("127.0.0.1", console.console.port)

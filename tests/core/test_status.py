@@ -100,4 +100,4 @@ def test_an_empty_list_is_said_and_who_may_send(tmp_path: Path) -> None:
         put(records, a_study())
         assert "no study" not in status(tmp_path)
         words = ["status", "--state", "failed", "-c", str(tmp_path / "hilum.toml")]
-        assert "none of 1 study is like that" in CliRunner().invoke(app, words).stdout
+        assert "none of 1 study matches" in CliRunner().invoke(app, words).stdout

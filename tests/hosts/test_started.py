@@ -122,7 +122,7 @@ def test_processes_that_together_take_too_much_memory_are_ended_and_named(folder
     words = "(needed more than 512 MiB of memory together|raised MemoryError in .*); a fresh"
     with closing(opened(folder)) as host, pytest.raises(ModuleCrashed, match=words):
         host.run(job(folder, "eats"))
-    assert list(home.glob(f"hilum-module-{os.getpid()}-*")) == []
+    assert list(home.glob(f"hilum-module-*-{os.getpid()}-*")) == []
 
 
 def _work(asked: Job, folder: Path) -> None:

@@ -2,6 +2,7 @@ import http.client
 import posixpath
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,14 +10,16 @@ from urllib.parse import unquote
 import httpx
 import pydicom
 import pytest
+import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import browser
-from hilum.viewer.proxy import resource
+from hilum.viewer.proxy import application, resource
 from hilum_lab.network import exam, parts
 from hilum_lab.network.processes import available_port
 from hilum_lab.network.viewer import Viewer
+from tests.answering import answering, app_answering
 from tests.archives import Orthanc
 
 
@@ -95,6 +98,36 @@ def test_pacs_that_is_down_is_said_so(tmp_path: Path) -> None:
         head = httpx.head(f"{viewer.url}/dicom-web/studies")
     assert (answer.status_code, answer.text) == (502, "The PACS does not answer.")
     assert (head.status_code, head.text) == (502, "")  # passed on, too
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Answers what is asked first over a connection, and ends it when it is asked again."""
+
+    protocol_version = "HTTP/1.1"
+    has_answered = False
+
+    def do_GET(self) -> None:
+        if self.has_answered:
+            self.close_connection = True
+            return
+        self.has_answered = True
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_what_is_asked_while_the_pacs_ends_a_connection_is_asked_again(tmp_path: Path) -> None:
+    """The viewer showed half a result for good where one frame of it was not answered."""
+    port = available_port()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Forgetful)) as place:
+        config = uvicorn.Config(application(tmp_path, f"http://{place}"), port=port)
+        with app_answering(config, "the viewer's web server"), httpx.Client() as asking:
+            studies = f"http://127.0.0.1:{port}/dicom-web/studies"
+            assert [asking.get(studies).status_code for _ in range(4)] == [200] * 4
 
 
 def test_searches_are_not_logged(viewer: Viewer) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -314,21 +313,16 @@ def test_an_older_hilum_that_still_runs_here_is_stopped_first(database: str) -> 
 
 def test_an_older_hilum_that_still_runs_elsewhere_is_stopped_first(database: str) -> None:
     make_old(database)
-    sign_of_life(database, "elsewhere", 1, "1", time.time())
-    stop = threading.Event()
 
-    def beat() -> None:
-        while not stop.wait(DEAD_SECONDS / 10):
-            sign_of_life(database, "elsewhere", 1, "1", time.time())
+    def transact(work: Callable[[sa.Connection], Any]) -> Any:
+        """The outcome of `work`; thereafter the other gives a sign of life."""
+        with connected(database) as connection:
+            outcome = work(connection)
+        sign_of_life(database, "elsewhere", 1, "1", time.time())
+        return outcome
 
-    beating = threading.Thread(target=beat)
-    beating.start()
-    try:
-        with pytest.raises(OtherVersionError, match="gateway on elsewhere"):
-            upgraded(database)
-    finally:
-        stop.set()
-        beating.join()
+    with pytest.raises(OtherVersionError, match="gateway on elsewhere"):
+        migrations.upgrade(transact, DEAD_SECONDS)
     assert upgraded(database) == schema.HEAD  # it has stopped, and is waited for
 
 

@@ -446,7 +446,8 @@ def test_no_rule_by_its_study_and_removed_since(
     with running(tmp_path, **values) as hilum:
         config.write_text(f'data = "{hilum.site.data}"\n')
         hilum.send(write(images, tmp_path / "knee"))
-        hilum.until(lambda: why(hilum).get("cause") == "waiting for images", "the first images")
+        early = ("waiting for images", "no rule")  # a busy machine may look too late for the first
+        hilum.until(lambda: why(hilum).get("cause") in early, "the first images")
         said = once(hilum, lambda: why(hilum).get("cause") == "no rule", "the decision")
         near = "the nearest is that of moody: StudyDescription does not match, the rule asks for"
         assert said["sentence"] == f"No rule takes the study; {near} '^brain'."

@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +353,69 @@ def test_a_request_to_cancel_may_come_too_late(listening: Hall, manager: Worklis
     assert f"ris: {late}" in hall.said(uid)
 
 
+def test_a_request_to_cancel_that_came_in_a_pause_is_heeded(
+    listening: Hall, kept: Kept, manager: WorklistManager
+) -> None:
+    """In the pause the channel was closed, and opened again."""
+    hall, uid = listening, listening.step().study_uid
+    new = NotedPause(PausedKind.WORKLIST, "ris", hall.made.now, "ann", "an update")
+    assert pause(hall.flow.site, hall.records, new)
+    old = manager.channels.pop("HILUM")
+    heard: list[str] = []
+    hears = Kept("events of ris", hall.performer.listen, threading.Event(), 10.0)
+    thread = threading.Thread(target=lambda: hears.turn(lambda _state, why: heard.append(why)))
+    thread.start()
+    until(lambda: manager.channels.get("HILUM"), "the channel")
+    assert manager.request_cancel(STEP) == 0
+    assert hall.performer.news.wait(PATIENCE)
+    manager.channels["HILUM"].put("")
+    thread.join()
+    manager.channels["HILUM"] = old
+    assert "its channel of events is closed" in heard[0]
+    kept.turn(noted(hall))
+    assert manager.state(STEP) == IN_PROGRESS, "it is told nothing"
+    resume(hall.flow.site, hall.records, PausedKind.WORKLIST, "ris")
+    hall.turn()
+    hall.turn()
+    assert manager.state(STEP) == CANCELED
+    assert [item.state for item in items(hall.made, uid)] == [WorkitemState.CANCELLED]
+
+
+@contextmanager
+def ups_of(manager: WorklistManager) -> Iterator[Worklist]:
+    with by_dimse(manager) as port:
+        one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
+        [settings] = parse({"worklist": [{**one, "modules": {"BRAIN^99T": "m"}}]}).worklist
+        yield open_worklist(settings)
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+@pytest.mark.parametrize("by", ["http", "dimse"])
+def test_a_request_that_the_worklist_has_written_down_is_heeded(
+    hall: Hall, manager: WorklistManager, by: str, delivered: bool
+) -> None:
+    """It came while we were down, so that nobody could be told."""
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    manager.writes_down = True
+    hall.turn()
+    hall.turn()
+    if delivered:
+        work(hall.made, items(hall.made, uid)[0])
+    assert manager.request_cancel(STEP) == 0
+    with ups_of(manager) if by == "dimse" else nullcontext(None) as worklist:
+        hall.performer = hall.restarted(worklist)
+        hall.turn()
+        hall.turn()
+        if delivered:
+            hall.deliver(uid)
+            hall.turn()
+    assert manager.state(STEP) == (COMPLETED if delivered else CANCELED)
+    asked = [line for line in hall.said(uid) if "wants the step canceled" in line]
+    assert len(asked) == 1
+    assert "Marker" not in "".join(hall.said(uid))
+
+
 def test_a_channel_on_another_host_gets_no_login(hall: Hall) -> None:
     client = open_worklist(hall.settings)._client  # type: ignore[attr-defined]
     with pytest.raises(SourceRefused, match="its channel of events is elsewhere, at other"):
@@ -385,6 +448,10 @@ def kept(hall: Hall) -> Iterator[Kept]:
     yield Kept("worklist ris", hall.turn, threading.Event(), 10.0, ledger)
 
 
+def noted(hall: Hall) -> Callable[[WorklistState, str], None]:
+    return WorklistLedger(hall.records, "ris", lambda: hall.made.now).note
+
+
 def standing(hall: Hall) -> WorklistStanding:
     return hall.records.worklists.all()["ris"]
 
@@ -392,7 +459,7 @@ def standing(hall: Hall) -> WorklistStanding:
 def test_it_is_kept_since_when_a_worklist_cannot_be_worked_from(
     hall: Hall, kept: Kept, manager: WorklistManager
 ) -> None:
-    uid, note = receive(hall.made, *contents("one")), kept.ledger.note
+    uid, note = receive(hall.made, *contents("one")), noted(hall)
     assert kept.turn(note) == 10.0
     began = hall.made.now
     assert standing(hall) == WorklistStanding("ris", WorklistState.REACHABLE, began)
@@ -414,7 +481,7 @@ def test_a_paused_worklist_is_asked_for_nothing_and_goes_on_where_it_was(
 ) -> None:
     uid = receive(hall.made, *contents("one"))
     manager.schedule(STEP, uid)
-    kept.turn(kept.ledger.note)
+    kept.turn(noted(hall))
     site = parse({"destination": [OUT], "worklist": [hall.settings.model_dump()]})
     assert kind_called(site, "ris") is PausedKind.WORKLIST
     new = NotedPause(PausedKind.WORKLIST, "ris", hall.made.now, "ann", "an update")
@@ -423,12 +490,12 @@ def test_a_paused_worklist_is_asked_for_nothing_and_goes_on_where_it_was(
     )
     manager.schedule(OTHER, uid)
     for _ in range(3):
-        kept.turn(kept.ledger.note)
+        kept.turn(noted(hall))
     hall.deliver(uid)
     assert (manager.state(STEP), manager.state(OTHER)) == (IN_PROGRESS, SCHEDULED)
     resume(hall.flow.site, hall.records, PausedKind.WORKLIST, "ris")
     for _ in range(3):
-        kept.turn(kept.ledger.note)
+        kept.turn(noted(hall))
         hall.deliver(uid)
     assert (manager.state(STEP), manager.state(OTHER)) == (COMPLETED, COMPLETED)
 

@@ -66,7 +66,7 @@ def show(
     if shown.entries:
         print_table(_table(shown.entries))
     else:
-        out.print("nothing of this is in the audit trail")
+        out.print("the audit trail has no such entry")
     say.print(f"page {shown.page} of {shown.pages}, {shown.total} in all")
 
 

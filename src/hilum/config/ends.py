@@ -130,7 +130,7 @@ class WebService(WebAccount, End):
         self.check_account(self.name)
 
     def secret(self) -> str:
-        """As `secret_of` this service."""
+        """The secret of this service, as `secret_of` reads it."""
         return self.secret_of(self.name)
 
 

@@ -56,8 +56,8 @@ class Dialect(Settings):
     )
     language: Language = Field(
         "en",
-        description="Language of the text for the report: en, de or fr; what a module writes in "
-        "its own words stays as it is.",
+        description="Language of the text for the report: en, de or fr; what a module of your own "
+        "writes in its own words stays as it is.",
     )
     patient_id_issuer: str = Field(
         "",

@@ -1,6 +1,7 @@
 """The web server of the console."""
 
 import asyncio
+import logging
 import os
 import resource
 import ssl
@@ -20,6 +21,7 @@ from hilum.console.app import application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
 from hilum.console.known import KnownModules
+from hilum.logs import going_on
 from hilum.process import lasting
 from hilum.records import Records
 from hilum.transport.tls import RenewedContext
@@ -29,6 +31,8 @@ from hilum.transport.tls import RenewedContext
 # a minute.
 BACKLOG = 32
 MOST_FILES = 4096  # that may be open, where the system allows it: handshakes of TLS are counted
+
+log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -49,7 +53,8 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(counter):
             counter += 10  # the base class counts tenths of a second
             await asyncio.sleep(1.0)
-            self._each_second()
+            with going_on("what the console does each second", log):
+                self._each_second()
 
 
 def serve(

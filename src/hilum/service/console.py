@@ -12,6 +12,7 @@ from hilum.hosts.place import Place
 from hilum.hosts.whereabouts import runs_in
 from hilum.module import facts_of, inputs_of
 from hilum.module.description import card_of
+from hilum.module.takes import taken_by
 from hilum.service.beginning import begin, open_records
 
 # In s, with records that do not answer. It is longer than that of watchdogs and open pages, which
@@ -27,6 +28,7 @@ def show(site: Site, file: SettingsFile | None) -> None:
         facts=tuple(map(facts_of, found.values())),
         cards={name: page for name, module in found.items() if (page := card_of(module)).text},
         needs={name: inputs_of(module) for name, module in found.items()},
+        takes={name: taken_by(module) for name, module in found.items()},
         runs_in={name: runs_in(site, module) for name, module in found.items()},
         problems=problems,
     )

@@ -37,6 +37,8 @@ METHOD_ARGUMENT = "_method"
 # UIDs, names and numbers. No segment begins with a dot, and none holds what could be decoded again.
 RESOURCE = re.compile(r"studies(/[A-Za-z0-9][A-Za-z0-9.,_-]*)*")
 TIMEOUT = httpx.Timeout(60, connect=5)
+# What is asked over a connection that the PACS ends at that moment, as it does with idle ones.
+ENDED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 def application(dist: Path, pacs_url: str) -> Starlette:
@@ -112,7 +114,7 @@ async def _pass_on(request: Request) -> Response:
         headers=_request_headers(request),
     )
     try:
-        answer = await client.send(outgoing, stream=True)
+        answer = await _answer(client, outgoing)
     except httpx.TransportError:
         return PlainTextResponse("The PACS does not answer.", status_code=502)
     headers = _without(answer.headers, HOP_BY_HOP)
@@ -121,6 +123,14 @@ async def _pass_on(request: Request) -> Response:
     return StreamingResponse(
         answer.aiter_raw(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
     )
+
+
+async def _answer(client: httpx.AsyncClient, asked: httpx.Request) -> httpx.Response:
+    """What the PACS answers; asked once more where the connection ended (RFC 9110 9.2.2)."""
+    try:
+        return await client.send(asked, stream=True)
+    except ENDED:
+        return await client.send(asked, stream=True)
 
 
 async def _metadata(answer: httpx.Response, headers: dict[str, str]) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
-from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
+from pynetdicom import AE, AllStoragePresentationContexts, build_context, build_role, evt
 
 from hilum.dicom.header import text_of
 from hilum.transport.commitment import COMMITMENT, INSTANCE
@@ -26,6 +26,7 @@ from hilum_lab.network.processes import LOOPBACK
 
 FULL, CANNOT_UNDERSTAND, COERCED = 0xA700, 0xC000, 0xB000
 ALL_COMMITTED, SOME_FAILED = 1, 2  # Event Type IDs
+STORAGE = {str(context.abstract_syntax) for context in AllStoragePresentationContexts}
 WELL = DimseBehaviour()
 
 
@@ -65,9 +66,6 @@ class DimseArchive(ArchiveHoldings):
         self._goes_down.clear()
         quieten_libraries()
         storage = self._entity(behaviour.ae_title)
-        for context in AllStoragePresentationContexts:
-            if (sop_class := str(context.abstract_syntax)) not in behaviour.left_out:
-                storage.add_supported_context(sop_class, list(behaviour.syntaxes))
         if behaviour.commits is not Commits.NOT:
             storage.add_supported_context(COMMITMENT)
         asked = self._entity(QUERY_AE_TITLE) if self._query_port else storage
@@ -75,7 +73,7 @@ class DimseArchive(ArchiveHoldings):
             asked.require_calling_aet = ["SOMEBODY"]
         for model in behaviour.models:
             asked.add_supported_context(model)
-        self._listen(storage, self.port)
+        self._listen(storage, self.port, (evt.EVT_REQUESTED, self._requested))
         if self._query_port:
             self._listen(asked, self._query_port)
 
@@ -93,8 +91,9 @@ class DimseArchive(ArchiveHoldings):
         entity.add_supported_context(VERIFICATION)
         return entity
 
-    def _listen(self, entity: AE, port: int) -> None:
+    def _listen(self, entity: AE, port: int, *more: Any) -> None:
         handlers: list[Any] = [
+            *more,
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_FIND, self._find),
             (evt.EVT_N_ACTION, self._commit),
@@ -102,6 +101,17 @@ class DimseArchive(ArchiveHoldings):
         self._servers.append(entity.start_server((LOOPBACK, port), False, evt_handlers=handlers))
 
     # Storage --------------------------------------------------------------------------------------
+
+    def _requested(self, event: Any) -> None:
+        """Support what is proposed; all classes would be copied for each association, in 0.05 s."""
+        acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
+        proposed = {str(context.abstract_syntax) for context in requestor.requested_contexts}
+        taken = (proposed & STORAGE) - self.behaviour.left_out
+        syntaxes = list(self.behaviour.syntaxes)
+        acceptor.supported_contexts = [
+            *acceptor.supported_contexts,
+            *(build_context(sop_class, syntaxes) for sop_class in sorted(taken)),
+        ]
 
     def _store(self, event: Any) -> int | Dataset:
         header = pydicom.dcmread(

@@ -137,10 +137,10 @@ class ServerHost:
         return Terms(self._key, self._settings.burned_in == "send")
 
     def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
-        """As `hilum.hosts.child_process.Server` says."""
-        note = self._note if request.content else lambda: None
-        return self._exchange.ask(request, deadline, note)
+        """Ask the server, as `hilum.hosts.child_process.Server` says."""
+        return self._exchange.ask(request, deadline, self._note)
 
     def _note(self) -> None:
+        """Note each request of a run, also one without content: its path may say something, too."""
         if self._leaving and self._sent:
             self._leaving.begins(*self._sent)

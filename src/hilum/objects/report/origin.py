@@ -17,7 +17,7 @@ class Origin:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """All of them."""
+        """Everything that is said of it."""
         return (*self.images, *self.provenance)
 
     @property
