@@ -19,7 +19,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.earlier_here import EarlierHere
 from hilum.engine import exchange
-from hilum.errors import RemovedError
+from hilum.errors import ModuleError, RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import AnyNeed, FindingsOf, Input, ModuleFacts
 from hilum.objects import Analysis, Document
@@ -88,7 +88,7 @@ class Workitems:
         undone = [item for item in runs if self.same.is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
-        module = self._facts[rule.module]
+        module = self._facts_of(rule.module)
         workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used, priors)
         new = self._new(workitem_id, rule, arrival, run.selection)
         return replace(
@@ -136,7 +136,7 @@ class Workitems:
     def _new(
         self, workitem_id: str, rule: Rule, arrival: Arrival, selection: Selection
     ) -> Workitem:
-        module = self._facts[rule.module]
+        module = self._facts_of(rule.module)
         return Workitem(
             id=workitem_id,
             kind=WorkitemKind.RUN,
@@ -161,9 +161,9 @@ class Workitems:
         """A new workitem, made at time `at`, on the same images with today's module.
 
         It is given the findings of the runs `used`, where these are others now, and those of its
-        earlier exams that are still here.
+        earlier exams that are still here. Raises `ModuleError` where the module cannot be used.
         """
-        module = self._facts[item.module]
+        module = self._facts_of(item.module)
         if used == item.used:
             used = None
         here = self.earlier.still_here(item)
@@ -186,6 +186,11 @@ class Workitems:
             superseded_by=None,
             findings=None,
         )
+
+    def _facts_of(self, module: str) -> ModuleFacts:
+        if module not in self._facts:
+            raise ModuleError(f"the module {module} cannot be used: `hilum modules` says why")
+        return self._facts[module]
 
     def parts(self, item: Workitem) -> dict[str, list[Part]]:
         """The analysed files, and which of their frames, by input name."""

@@ -12,7 +12,7 @@ from hilum.config.site import Rule, Site
 from hilum.errors import MachineError
 from hilum.flow import Flow
 from hilum.module import Input
-from hilum.records.states import EventKind, RequestAction
+from hilum.records.states import EventKind, RequestAction, WorkitemState
 from hilum.why.explanation import Cause
 from hilum.why.question import explain
 from tests.core.test_chosen import ask, items, receive
@@ -107,3 +107,14 @@ def test_a_person_is_told_why_a_module_cannot_look(
     uid = receive(hall, *contents("one"))
     done, answer = ask(hall, RequestAction.ANALYSE, uid, module="other")
     assert (done, answer) == (False, f"not analysed: cannot be judged just now: {LACK}: ask again")
+
+
+def test_what_failed_is_not_tried_again_without_its_module(hall: Gateway) -> None:
+    start(hall, {"m": Module, "other": Other}, {})
+    uid = receive(hall, *contents("one"))
+    [failed] = [item for item in items(hall, uid) if item.module == "other"]
+    hall.records.moves.set_state(failed.id, WorkitemState.FAILED, "it is broken")
+    start(hall, {"m": Module}, {"other": "it is broken"})
+    done, answer = ask(hall, RequestAction.RETRY, uid, failed.id)
+    why = "the module other cannot be used: `hilum modules` says why"
+    assert (done, answer) == (False, f"not done: {why}")

@@ -24,13 +24,13 @@ def start_performers(site: Site, records: Records) -> None:
     for settings in site.worklist:
         name, pause = settings.name, settings.poll_seconds
         performer, ledger = Performer(site, records, settings), WorklistLedger(records, name)
-        looks = Kept(f"worklist {name}", performer.turn, performer.news, pause, ledger)
-        hears = Kept(f"events of {name}", performer.listen, threading.Event(), pause)
+        looks = RepeatedDeed(f"worklist {name}", performer.turn, performer.news, pause, ledger)
+        hears = RepeatedDeed(f"events of {name}", performer.listen, threading.Event(), pause)
         _start(looks, ledger.note)
         _start(hears, LoggedOnce(hears.called))
 
 
-def _start(kept: "Kept", note: Note) -> None:
+def _start(kept: "RepeatedDeed", note: Note) -> None:
     threading.Thread(target=kept.keep_on, args=(note,), name=kept.called, daemon=True).start()
 
 
@@ -48,7 +48,7 @@ class LoggedOnce:
 
 
 @dataclass(frozen=True)
-class Kept:
+class RepeatedDeed:
     """What is done again and again, after `pause` s or when there are `news`.
 
     Where there is a `ledger`, not while a person has paused the worklist. In a pause it is told

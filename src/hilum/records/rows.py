@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -34,8 +35,12 @@ class TableRows(Generic[Model]):
     def __init__(self, table: sa.Table, model: type[Model]) -> None:
         self._table = table
         self._model = model
-        names = [field.name for field in dataclasses.fields(model)]  # type: ignore[arg-type]
-        self.query = sa.select(*(table.c[name] for name in names))
+
+    @cached_property
+    def query(self) -> sa.Select[Any]:
+        """All rows; made when it is first used, since most tables are not asked by a process."""
+        names = [field.name for field in dataclasses.fields(self._model)]  # type: ignore[arg-type]
+        return sa.select(*(self._table.c[name] for name in names))
 
     def select(
         self,

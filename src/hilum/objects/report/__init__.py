@@ -34,7 +34,7 @@ from hilum.objects.report.films import (
     films_of,
 )
 from hilum.objects.report.maps import mapped
-from hilum.objects.report.origin import Origin
+from hilum.objects.report.origin import ResultOrigin
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
@@ -251,8 +251,8 @@ class Report:
         return conclusion(self.analysis.findings, self.films) if len(self.films) > 1 else None
 
     @property
-    def origin(self) -> Origin:
-        return Origin(self.analysis)
+    def origin(self) -> ResultOrigin:
+        return ResultOrigin(self.analysis)
 
     @property
     def notes(self) -> tuple[str, ...]:

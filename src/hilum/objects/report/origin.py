@@ -10,7 +10,7 @@ Fact = tuple[str, str]  # its name, and what it is
 
 
 @dataclass(frozen=True)
-class Origin:
+class ResultOrigin:
     """What the foot of every page says of one analysis."""
 
     analysis: Analysis
