@@ -12,11 +12,8 @@ from typing import Any
 
 import certifi
 import pytest
-import sqlalchemy as sa
 from argon2 import PasswordHasher
 from hypothesis import settings
-from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.util import LRUCache
 
 from hilum.people import passwords
 from hilum_lab import disk
@@ -134,21 +131,6 @@ def _light_passwords() -> Iterator[None]:
     """A hash takes a thousandth of its usual work, which is to slow those down who guess."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _statements_are_compiled_once() -> Iterator[None]:
-    """For all databases of a kind: a Hilum has one of them, and the tests have thousands.
-
-    A fifth of what a short test takes was spent on compiling what others had compiled before.
-    """
-    compiled = LRUCache(2000)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DefaultDialect, "__eq__", lambda self, other: type(self) is type(other))
-        patch.setattr(DefaultDialect, "__hash__", lambda self: hash(type(self)))
-        kept = property(lambda _: compiled, lambda _, __: None)
-        patch.setattr(sa.Engine, "_compiled_cache", kept, raising=False)
         yield
 
 

@@ -1,7 +1,7 @@
 """Workitems as flow.py handles them: made from a decision, read back with images and findings."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
 from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
 from hilum.same_runs import SameRuns, module_of
+from hilum.siblings import siblings_of
 from hilum.wording import counted
 
 ASKED_FOR = "a person asked for this analysis, no rule chose it"
@@ -151,7 +152,7 @@ class Workitems:
             reason="",
             created=self._clock(),
             inputs={},
-            siblings=_witnesses(arrival.instances.values(), selection),
+            siblings=siblings_of(arrival.instances.values(), selection),
             verdicts=selection.verdicts,
         )
 
@@ -328,27 +329,3 @@ class Workitems:
                 path.relative_to(self._data),
             )
         )
-
-
-def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, ...]:
-    """Files of one image of each series and patient, an analysed one where there is one.
-
-    The middle one, since it is shown as the picture of its series.
-    """
-    found: dict[tuple[str, object], list[Instance]] = {}
-    for image in (*selection.images.values(), *images):
-        if not image.is_own_result:
-            found.setdefault((image.series_uid, image.patient), []).append(image)
-    analysed = set(selection.images)
-    return tuple(
-        sorted(
-            _middle([one for one in some if one.sop_instance_uid in analysed] or some)
-            for some in found.values()
-        )
-    )
-
-
-def _middle(images: Iterable[Instance]) -> str:
-    """The file of the middle one by its number in the series."""
-    ordered = sorted(images, key=lambda i: (i.header.integer("InstanceNumber") or 0, i.path.name))
-    return ordered[len(ordered) // 2].path.name

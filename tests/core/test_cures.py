@@ -6,11 +6,10 @@ real. The clock is the test's; the worker writes a result that is always the sam
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck
@@ -105,11 +104,13 @@ def _named(note: Dataset) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def archives() -> Iterator[dict[str, Choosy]]:
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name in EVERYWHERE:
         ARCHIVES[name] = Choosy(available_port())
         ARCHIVES[name].open()
-    yield ARCHIVES
+    BEGINNING.append(Beginning.in_folder(tmp_path_factory.mktemp("cures")))
+    yield
+    BEGINNING.clear()
     for archive in ARCHIVES.values():
         archive.close()
 
@@ -120,20 +121,16 @@ ARCHIVES: dict[str, Choosy] = {}
 class Hospital:
     """A gateway, what its settings want of each archive, and its worker."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.wanted: dict[str, tuple[str, ...]] = dict.fromkeys(EVERYWHERE, ("sr", "pdf"))
         self.identity = ""  # of the patient under whom the images came again
         for archive in ARCHIVES.values():
             archive.clear()
         self.hall = self._open()
-        for image in contents("one"):
-            self.hall.receive(image, "a")
-        self.hall.wait(30)
-        self.work()
 
     def close(self) -> None:
-        self._end()
+        self.end()
         shutil.rmtree(self.folder)
 
     def _open(self) -> Gateway:
@@ -141,13 +138,13 @@ class Hospital:
         ends = tuple(map(self._settings, EVERYWHERE))
         return Gateway(self.folder, rule=rules, destination=ends)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.hall.flow._hints.close()
         self.hall.records.close()
 
     def restart(self) -> None:
         """Hilum is started again, with the settings as they are now."""
-        self._end()
+        self.end()
         before, self.hall = self.hall, self._open()
         self.hall.engine.launched |= before.engine.launched
         self.hall.now = before.now
@@ -284,11 +281,52 @@ class Hospital:
         return "\n".join(f"{e.workitem_id[-6:]} {e.kind}: {e.text}" for e in events)
 
 
+class Beginning(NamedTuple):
+    """What every hospital begins with: a study was analysed, and its result is sent nowhere yet."""
+
+    place: Path  # of the hospitals, one after the other
+    copy: Path  # of what the first one held
+    now: float
+    launched: dict[str, str]
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "Beginning":
+        """Have the study analysed, once for all tests."""
+        place = folder / "hospital"
+        place.mkdir()
+        first = Hospital(place)
+        for image in contents("one"):
+            first.hall.receive(image, "a")
+        first.hall.wait(30)
+        first.work()
+        first.end()
+        copy = shutil.move(place, folder / "copy")
+        return cls(place, copy, first.hall.now, first.hall.engine.launched)
+
+    def hospital(self) -> Hospital:
+        """Another one that goes on from here."""
+        shutil.copytree(self.copy, self.place)
+        made = Hospital(self.place)
+        made.hall.now = self.now
+        made.hall.engine.launched |= self.launched
+        made.hall.restart()
+        return made
+
+
+BEGINNING: list[Beginning] = []
+
+
+def begun() -> Hospital:
+    """The beginning of a test."""
+    [beginning] = BEGINNING
+    return beginning.hospital()
+
+
 @examples(3, 30, stateful_step_count=12, suppress_health_check=list(HealthCheck))
 class Cures(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
-        self.hospital = Hospital()
+        self.hospital = begun()
 
     def teardown(self) -> None:
         try:
@@ -339,7 +377,7 @@ TestCures = Cures.TestCase
 
 @pytest.fixture
 def hospital() -> Iterator[Hospital]:
-    made = Hospital()
+    made = begun()
     yield made
     made.close()
 

@@ -16,7 +16,7 @@ from hilum.requests import obey
 from hilum.resending import Lack, lacks
 from hilum_lab.archives.behaviour import AE_TITLE
 from hilum_lab.network.processes import LOOPBACK
-from tests.core.test_cures import ARCHIVES, NAMES, Hospital, archives
+from tests.core.test_cures import ARCHIVES, NAMES, Hospital, archives, begun
 from tests.destinations.test_checks import write_config
 
 __all__ = ["archives"]
@@ -25,7 +25,7 @@ EVER = (0.0, math.inf)
 
 @pytest.fixture
 def hospital() -> Iterator[Hospital]:
-    made = Hospital()
+    made = begun()
     for name in NAMES:
         made.deliver(name)
     yield made

@@ -381,14 +381,14 @@ def test_what_is_installed_is_listed_once(
 
         monkeypatch.setattr(place, name, counting)
 
-    counted(discovery, "entry_points")
+    counted(discovery, "points_of")
     counted(described, "_of_packages")
     assert {"good", "other"} <= discover(strangers.place)[0].keys()
-    assert sorted(called) == ["_of_packages", "entry_points"]
+    assert sorted(called) == ["_of_packages", "points_of"]
     called.clear()
     with closing(open_host(in_child("good"), strangers.place)) as host:
         host.start()
-    assert called.count("entry_points") == 1
+    assert called.count("points_of") == 1
 
 
 def test_a_run_says_why_its_module_cannot_be_used_any_more(strangers: Installed) -> None:

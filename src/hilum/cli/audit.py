@@ -25,7 +25,7 @@ from hilum.cli.app import (
     records_if_any,
     say,
 )
-from hilum.cli.tables import print_table
+from hilum.cli.tables import add_row, print_table
 from hilum.errors import HilumError
 from hilum.wording import counted
 
@@ -184,5 +184,5 @@ def _table(entries: "tuple[AuditEntry, ...]") -> Table:
             entry.outcome,
             entry.reason,
         )
-        shown.add_row(*map(escape, cells))
+        add_row(shown, *cells)
     return shown

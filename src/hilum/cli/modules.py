@@ -20,7 +20,7 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.cli.pausing import PauseReason, begin, end
-from hilum.cli.tables import print_table
+from hilum.cli.tables import add_row, print_table
 from hilum.errors import HilumError
 from hilum.records.states import PausedKind
 
@@ -69,7 +69,7 @@ def list_modules(
         return
     table = Table("module", "version", "title", "weights SHA-256", box=None)
     for fact in facts:
-        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"])
+        add_row(table, fact["name"], fact["version"], fact["title"], fact["weights_sha256"])
     print_table(table)
     for name, each in takes.items():
         _say(name, each)
