@@ -466,7 +466,8 @@ def test_a_list_of_studies_is_fetched_and_each_is_told(tmp_path: Path) -> None:
         assert "every 2s" not in client.get(path).text
         with house.client(UserRole.ADMINISTRATOR) as another:
             assert another.get(path).status_code == 404
-        for text in ("", " ,;\n", "\n".join(map(str, range(MOST_AT_ONCE + 1)))):
+        too_many = "\n".join(map(str, range(MOST_AT_ONCE + 1)))
+        for text in ("", " ,;\n", too_many, f"A1\n{'7' * 65}"):
             refused = client.post("/fetches", data={"archive": "archive", "study": text})
             assert refused.status_code == 422
         assert len(house.records.requests.to_fetch()) == 0

@@ -22,7 +22,7 @@ from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.kinds import WORKLISTS
 from hilum.pausing import kind_called, pause, resume
 from hilum.performing import Performer
-from hilum.performing.keeping import Kept
+from hilum.performing.keeping import RepeatedDeed
 from hilum.performing.standing import WorklistLedger
 from hilum.performing.table import SEEN_AS
 from hilum.records.models.requests import Wish, WorklistStep
@@ -354,7 +354,7 @@ def test_a_request_to_cancel_may_come_too_late(listening: Hall, manager: Worklis
 
 
 def test_a_request_to_cancel_that_came_in_a_pause_is_heeded(
-    listening: Hall, kept: Kept, manager: WorklistManager
+    listening: Hall, kept: RepeatedDeed, manager: WorklistManager
 ) -> None:
     """In the pause the channel was closed, and opened again."""
     hall, uid = listening, listening.step().study_uid
@@ -362,7 +362,7 @@ def test_a_request_to_cancel_that_came_in_a_pause_is_heeded(
     assert pause(hall.flow.site, hall.records, new)
     old = manager.channels.pop("HILUM")
     heard: list[str] = []
-    hears = Kept("events of ris", hall.performer.listen, threading.Event(), 10.0)
+    hears = RepeatedDeed("events of ris", hall.performer.listen, threading.Event(), 10.0)
     thread = threading.Thread(target=lambda: hears.turn(lambda _state, why: heard.append(why)))
     thread.start()
     until(lambda: manager.channels.get("HILUM"), "the channel")
@@ -443,9 +443,9 @@ def test_the_command_asks_each_worklist(
 
 
 @pytest.fixture
-def kept(hall: Hall) -> Iterator[Kept]:
+def kept(hall: Hall) -> Iterator[RepeatedDeed]:
     ledger = WorklistLedger(hall.records, "ris", lambda: hall.made.now)
-    yield Kept("worklist ris", hall.turn, threading.Event(), 10.0, ledger)
+    yield RepeatedDeed("worklist ris", hall.turn, threading.Event(), 10.0, ledger)
 
 
 def noted(hall: Hall) -> Callable[[WorklistState, str], None]:
@@ -457,7 +457,7 @@ def standing(hall: Hall) -> WorklistStanding:
 
 
 def test_it_is_kept_since_when_a_worklist_cannot_be_worked_from(
-    hall: Hall, kept: Kept, manager: WorklistManager
+    hall: Hall, kept: RepeatedDeed, manager: WorklistManager
 ) -> None:
     uid, note = receive(hall.made, *contents("one")), noted(hall)
     assert kept.turn(note) == 10.0
@@ -477,7 +477,7 @@ def test_it_is_kept_since_when_a_worklist_cannot_be_worked_from(
 
 
 def test_a_paused_worklist_is_asked_for_nothing_and_goes_on_where_it_was(
-    hall: Hall, kept: Kept, manager: WorklistManager
+    hall: Hall, kept: RepeatedDeed, manager: WorklistManager
 ) -> None:
     uid = receive(hall.made, *contents("one"))
     manager.schedule(STEP, uid)
