@@ -19,12 +19,12 @@ import pydicom
 sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from hilum import arrivals
-from hilum.arrival import Arrival
-from hilum.assembly import Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.module import Input
+from hilum.study import arrivals
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import Run, decide
 from phantom import classic, instance_of, stack
 
 NEEDS = {"series": Input("CT")}

@@ -45,7 +45,7 @@ from hilum.hosts.discovery import installed_module
 from hilum.hosts.server import ServerHostSettings
 from hilum.installing import Wanted, add
 from hilum.installing.skeleton import write_skeleton
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.testing import job_of, write_series
 from hilum_lab.package import write_package
 

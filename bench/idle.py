@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum_lab.network.processes import available_port, listens
 
 START_SECONDS = 120.0

@@ -29,8 +29,8 @@ from hilum.records.models.deliveries import Delivery, WrittenResult
 from hilum.records.models.studies import Study, StudyAddress
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, EventKind, WorkitemKind, WorkitemState
+from hilum.study.verdict import Verdict
 from hilum.summary.numbers import MeasurementSummary
-from hilum.verdict import Verdict
 
 STUDIES = 100_000
 EVENTS = 50  # of each study: five million of all

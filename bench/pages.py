@@ -28,7 +28,7 @@ from hilum.console.known import KnownModules
 from hilum.hosts.discovery import installed_modules
 from hilum.module import facts_of, inputs_of
 from hilum.people.roles import UserRole
-from hilum.process import lasting
+from hilum.processes.process import lasting
 from hilum.records import Records, views
 from hilum.records.search import StudyQuery
 

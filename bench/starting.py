@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum_lab.network.processes import available_port, listens
 
 FORKED = [sys.executable, "-m", "hilum"]

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.synthetic import write_series
 
 from hilum.config import parse
-from hilum.hints import HintReceiver, Stored, gateway_address
+from hilum.processes.hints import HintReceiver, Stored, gateway_address
 from hilum.records import Records, records_url
 from hilum.service.watcher import watch
 from hilum.transport import sender

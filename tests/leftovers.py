@@ -6,7 +6,7 @@ from contextlib import suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from hilum.process import descendants, fork_server_pid
+from hilum.processes.process import descendants, fork_server_pid
 
 MARK = "HILUM_STARTED_BY_TEST_PROCESS"  # an environment variable, which every child inherits
 ENDING_SECONDS = 20.0  # what was told to end has so long for it

@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from hilum.config.receiver import Receiver
-from hilum.hints import Hint, HintReceiver
-from hilum.process import fork_server
+from hilum.processes.hints import Hint, HintReceiver
+from hilum.processes.process import fork_server
 from hilum.service.receiver import receive
 from hilum.service.roles import PROCESSES
 from hilum_lab.network.processes import available_port, listens

@@ -20,10 +20,10 @@ from hilum import errors, inventory
 from hilum.cli import app
 from hilum.cli.group import import_files
 from hilum.config.reference import reference, table
-from hilum.flow import Flow
 from hilum.module import MEMBERS, Input
 from hilum.records.states import WorkitemState
 from hilum.service.roles import Role
+from hilum.study.flow import Flow
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -83,7 +83,10 @@ def test_every_state() -> None:
         assert f"| {state} |" in text, state
 
 
-ACT_WHEN_IMPORTED = ("hilum.__main__", "hilum.fork_server")  # the second blocks SIGTERM for good
+ACT_WHEN_IMPORTED = (
+    "hilum.__main__",
+    "hilum.processes.fork_server",
+)  # the second blocks SIGTERM for good
 
 
 def enums_that_people_see() -> Iterator[type[StrEnum]]:

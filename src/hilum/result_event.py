@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 
 VERSION: Literal[1] = 1
 

@@ -8,7 +8,7 @@ import typer
 
 from hilum.cli.app import AsJson
 from hilum.errors import MissingPartError
-from hilum.process import fork_server
+from hilum.processes.process import fork_server
 from hilum.service.roles import PROCESSES
 
 

@@ -17,6 +17,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from factory import a_study, a_workitem, mr_slices, put, write
+from hilum.acts.requests import BY_ITSELF
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, ObjectType, Origin
 from hilum.audit.store import AuditStore
 from hilum.audit.system_user import actor_here
@@ -25,7 +26,6 @@ from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import EventKind, RequestAction
-from hilum.requests import BY_ITSELF
 from hilum_lab.disk import Mount, filled
 
 from .trails import auditor, fill

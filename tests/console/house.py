@@ -21,9 +21,9 @@ from hilum.records.models.patients import Correction
 from hilum.records.models.standings import DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
+from hilum.study.verdict import Verdict
 from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
 from hilum.summary.remarks import NoteSummary
-from hilum.verdict import Verdict
 from tests.signing_in import signed_in
 
 from .serving import serving

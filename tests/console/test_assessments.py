@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from factory import a_delivery, a_result, a_workitem, put
-from hilum.assessing import MayBeAssessed, objection_to
+from hilum.assessments.assessing import MayBeAssessed, objection_to
+from hilum.assessments.decision import AssessmentDecision
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, audit_file
 from hilum.cli import app
 from hilum.console.guard import cookie_name
-from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
 from hilum.kinds import OBJECTS
 from hilum.objects.kinds import Writing

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Browser, Page
 
-from hilum.hints import HintReceiver, gateway_address
+from hilum.processes.hints import HintReceiver, gateway_address
 from hilum.records.states import EventKind, WorkitemState
 from tests.browser import CHROMIUM, Reader
 from tests.patience import until

@@ -8,17 +8,17 @@ from contextlib import closing, contextmanager
 import httpx
 import pytest
 
+from hilum.acts.requests import obey
 from hilum.alarms import alarms_now
 from hilum.audit import AuditedAct, AuditEntry, AuditStore, audit_file
 from hilum.audit.store import AuditFilter
 from hilum.console.api import acts
 from hilum.console.pages import patients
 from hilum.dicom.instance import Instance
-from hilum.hints import Quarantined
 from hilum.inbox import Intake
 from hilum.people.roles import UserRole
+from hilum.processes.hints import Quarantined
 from hilum.records.states import EventKind, WorkitemState
-from hilum.requests import obey
 from tests.core.test_order_of_arrival import Gateway, as_file, slices
 from tests.core.test_patient_updates import NEW, OLD, UID, adt, hall, hear
 from tests.patience import until

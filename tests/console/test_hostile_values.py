@@ -19,6 +19,7 @@ from hilum.records.models.standings import DestinationStanding
 from hilum.records.models.studies import Removal
 from hilum.records.states import DeliveryState, DestinationState, EventKind, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
+from hilum.study.verdict import Verdict
 from hilum.summary.numbers import (
     ChangeSummary,
     ClassificationSummary,
@@ -29,7 +30,6 @@ from hilum.summary.numbers import (
 from hilum.summary.pictures import CurveSummary, KeyImageSummary, ParametricMapSummary, PlotSummary
 from hilum.summary.remarks import DraftSummary, NoteSummary, RefusalSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
-from hilum.verdict import Verdict
 
 from .house import House, a_house
 

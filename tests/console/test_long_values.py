@@ -12,12 +12,12 @@ from fastapi.responses import HTMLResponse
 from playwright.sync_api import Page
 
 from factory import a_delivery, a_workitem, mr_slices, put
+from hilum.assessments.decision import AssessmentDecision
 from hilum.audit import AuditedAct, AuditedObject, Auditor
 from hilum.audit.auditor import Actor
 from hilum.audit.entry import Origin
 from hilum.console import pages
 from hilum.console.endpoints import found_in
-from hilum.decision import AssessmentDecision
 from hilum.dicom.part10 import as_file
 from hilum.inbox import Inbox, Intake
 from hilum.people.everybody import Everybody
@@ -36,10 +36,10 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
+from hilum.study.verdict import Verdict
 from hilum.summary.finding import FindingSummary
 from hilum.summary.numbers import TableSummary
 from hilum.summary.pictures import CurveSummary, PlotSummary
-from hilum.verdict import Verdict
 from tests.browser import CHROMIUM
 from tests.drawn import every
 from tests.signing_in import browse_as

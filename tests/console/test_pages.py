@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
-from hilum.asking import MOST_AT_ONCE, audited_fetch
+from hilum.acts.asking import MOST_AT_ONCE, audited_fetch
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
 from hilum.config import parse
@@ -27,6 +27,7 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
+from hilum.study.verdict import Verdict
 from hilum.summary.numbers import (
     ClassificationSummary,
     MeasurementSummary,
@@ -36,7 +37,6 @@ from hilum.summary.numbers import (
 from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSummary
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
-from hilum.verdict import Verdict
 from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house

@@ -12,7 +12,7 @@ from factory import mr_slices, write
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import Inbox
 from hilum.logs import SharedLog
-from hilum.process import fork_server
+from hilum.processes.process import fork_server
 from hilum.records.states import EventKind, WorkitemState
 from hilum.uploading import child
 from tests.browser import CHROMIUM

@@ -33,7 +33,7 @@ from hilum.modules.chest import ChestRadiograph
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.people.roles import UserRole
 from hilum.people.sessions import form_token
-from hilum.process import fork_server
+from hilum.processes.process import fork_server
 from hilum.records import Records
 from hilum.uploading import child
 from hilum.uploading.made_up import VOLUMES, can_be_made_for, made_up_study

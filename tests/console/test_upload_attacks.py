@@ -20,9 +20,9 @@ import pytest
 from factory import mr_slices
 from hilum.dicom.part10 import PREAMBLE, as_file
 from hilum.errors import UploadError
-from hilum.hints import HintSender, gateway_address
 from hilum.hosts.walls import files
 from hilum.inbox import Inbox
+from hilum.processes.hints import HintSender, gateway_address
 from hilum.uploading import archive
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import IN_MEMORY, UploadIntake

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory import a_study, a_workitem, put
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.records import Records
 from hilum.records.assessed import Assessment
 from hilum.records.states import WorkitemState

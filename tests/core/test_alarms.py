@@ -21,10 +21,10 @@ from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.config.versions import SettingsVersions
-from hilum.deaths import Death, deaths_in, note_death
 from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
+from hilum.processes.deaths import Death, deaths_in, note_death
 from hilum.records import Records, tables
 from hilum.records.models.alarms import BegunAlarm
 from hilum.records.models.patients import Correction

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from factory import a_study, a_workitem, mr_slices, put, write
-from hilum.arrivals import MOST_COUNTS, Arrivals
-from hilum.assembly import Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import HilumError
-from hilum.hints import Aborted, Counted, Quarantined, Released, Stored
 from hilum.inbox import Inbox
 from hilum.inbox.starts import MOST_STARTS, Starts
 from hilum.module import Input
+from hilum.processes.hints import Aborted, Counted, Quarantined, Released, Stored
 from hilum.records import Records, views
 from hilum.records.states import WorkitemState
-from hilum.verdict import Verdict
+from hilum.study.arrivals import MOST_COUNTS, Arrivals
+from hilum.study.assembly import Run, Wait, decide
+from hilum.study.verdict import Verdict
 
 
 def folder_of(instance: Instance) -> str:

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import OURS, as_own_result, instances, mr_slices, write
-from hilum.arrival import Arrival
-from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.module import Input
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import Hold, NotApplicable, Run, Wait, decide
 
 NEEDS = {"series": Input("MR", slice_spacing=(0.8, 1.2), extent=(20, 80))}
 RULE = Rule(module="hippocampal-volume", series={"SeriesDescription": "HippoCrop"})

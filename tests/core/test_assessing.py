@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from factory import a_study, a_workitem, put
-from hilum.assessing import NAMES_PATIENT, fault_in, objection_to, to_be_assessed
-from hilum.decision import AssessmentDecision
+from hilum.assessments.assessing import NAMES_PATIENT, fault_in, objection_to, to_be_assessed
+from hilum.assessments.decision import AssessmentDecision
 from hilum.errors import HilumError
 from hilum.records import Records, views
 from hilum.records.assessed import Assessment

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.assignment import assigned
+from hilum.study.assignment import assigned
 
 SERIES = st.lists(st.sampled_from("abcde"), unique=True)
 OFFERS = st.dictionaries(st.sampled_from(["t1", "t2", "flair", "dwi"]), SERIES, max_size=4)

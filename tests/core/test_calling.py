@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from factory import a_study, a_workitem, put
-from hilum.asking import to_be_tried_again, workitem_meant
-from hilum.assessing import to_be_assessed
+from hilum.acts.asking import to_be_tried_again, workitem_meant
+from hilum.assessments.assessing import to_be_assessed
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers

@@ -9,20 +9,20 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices
-from hilum.arrivals import Arrivals
+from hilum.acts.requests import obey
+from hilum.acts.withdrawing import RejectionNote, take_back
 from hilum.config.site import Rule, Site
 from hilum.dicom.part10 import as_file
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
-from hilum.flow import Flow
 from hilum.module import Input
 from hilum.records.models.requests import Wish
 from hilum.records.models.standings import NotedPause
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import PausedKind, RequestAction, WorkitemState
-from hilum.requests import obey
-from hilum.withdrawing import RejectionNote, take_back
-from hilum.workitems import ASKED_FOR
+from hilum.study.arrivals import Arrivals
+from hilum.study.flow import Flow
+from hilum.study.workitems import ASKED_FOR
 from tests.core.test_order_of_arrival import HELD, Death, Gateway, Module, contents, gateway
 
 QUICK = HELD.model_copy(update={"send_to": ("out",)})

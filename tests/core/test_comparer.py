@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum.comparer import LOST, UNREADABLE, Comparer, FilePair
 from hilum.config.site import Worker
-from hilum.process import descendants, fork_server
+from hilum.patients.comparer import LOST, UNREADABLE, Comparer, FilePair
+from hilum.processes.process import descendants, fork_server
 from tests.patience import until
 
 
@@ -68,7 +68,7 @@ def _compare_without_end(pair: FilePair) -> None:
 def test_a_comparison_ends_with_the_gateway_and_comes_from_the_same_fork_server(
     endless: FilePair,
 ) -> None:
-    gateway = fork_server("hilum.comparer").Process(
+    gateway = fork_server("hilum.patients.comparer").Process(
         target=_compare_without_end, args=(endless,), name="hilum gateway"
     )
     gateway.start()

@@ -9,27 +9,27 @@ import pytest
 import sqlalchemy as sa
 
 from factory import OURS, mr_slices, write
-from hilum.arrivals import Arrivals
+from hilum.acts.requests import obey
+from hilum.acts.withdrawing import RejectionNote, take_back
 from hilum.checking import check_rules
-from hilum.composing import PATIENCE_SECONDS
 from hilum.config import parse
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding, Findings, Measurement, Note, Refusal, Urgency
-from hilum.flow import Flow
-from hilum.hints import HintReceiver, Ready, gateway_address
 from hilum.hosts.discovery import discover
 from hilum.module import FindingsOf, Input
+from hilum.processes.hints import HintReceiver, Ready, gateway_address
 from hilum.records import tables
 from hilum.records.models.requests import Wish
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import RequestAction, WorkitemState
-from hilum.requests import obey
 from hilum.service.gateway import follow
+from hilum.study.arrivals import Arrivals
+from hilum.study.composing import PATIENCE_SECONDS
+from hilum.study.flow import Flow
 from hilum.testing import check_module
-from hilum.withdrawing import RejectionNote, take_back
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, Module, contents, gateway
 from tests.patience import until

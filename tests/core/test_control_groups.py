@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hilum import control_groups
-from hilum.control_groups import FIRST, SECOND, MemoryGroup
+from hilum.processes import control_groups
+from hilum.processes.control_groups import FIRST, SECOND, MemoryGroup
 
 
 @pytest.fixture

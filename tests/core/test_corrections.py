@@ -4,12 +4,12 @@ from pathlib import Path
 
 from factory import mr_slices, write
 from hilum.config import parse
-from hilum.corrections import Corrections
 from hilum.dicom.doubt import CORRECTED
-from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, Intake, quarantined_in
+from hilum.patients.corrections import Corrections
+from hilum.processes.hints import Quarantined
 from hilum.records import Records
-from hilum.workitems import Workitems
+from hilum.study.workitems import Workitems
 from tests.patience import until
 
 

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from pydicom.dataset import Dataset
 
+from hilum.acts.deciding import _end
+from hilum.acts.requests import obey
+from hilum.acts.withdrawing import RejectionNote
 from hilum.config.kinds import DestinationSettings
-from hilum.deciding import _end
 from hilum.delivery.filing import FilingJudgement
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.engine import exchange
@@ -33,10 +35,8 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.requests import obey
 from hilum.results import SOP_CLASSES
-from hilum.runs import withdrawal_uid
-from hilum.withdrawing import RejectionNote
+from hilum.study.runs import withdrawal_uid
 from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
 from hilum_lab.archives.dimse import WELL, DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port

@@ -12,27 +12,27 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices, write
-from hilum import earlier_here
-from hilum.arrivals import Arrivals
+from hilum.acts.requests import obey
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
 from hilum.dicom.identity import Identity
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
-from hilum.earlier import is_before
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding, Findings, Measurement, Note
-from hilum.flow import Flow
 from hilum.module import EarlierExams, Input, Module, findings_for
 from hilum.objects.iod import sr
 from hilum.objects.report import Report
 from hilum.offline import analyse_folder
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
-from hilum.requests import obey
-from hilum.routing import select
+from hilum.study import earlier_here
+from hilum.study.arrivals import Arrivals
+from hilum.study.earlier import is_before
+from hilum.study.flow import Flow
+from hilum.study.routing import select
 from hilum.testing import check_module
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, gateway

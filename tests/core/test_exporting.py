@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from factory import a_study, a_workitem, put
+from hilum.assessments.decision import AssessmentDecision
 from hilum.audit import AuditedAct, AuditOutcome, AuditStore, audit_file
 from hilum.cli import app
-from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError, HilumError, MissingPartError
 from hilum.exporting import COLUMNS, IDENTIFIED_COLUMNS
 from hilum.exporting.rows import rows_of
@@ -25,6 +25,7 @@ from hilum.records.assessed import Assessment
 from hilum.records.exports import ExportFilter
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import WorkitemKind, WorkitemState
+from hilum.study.verdict import Verdict
 from hilum.summary.numbers import (
     ChangeSummary,
     ClassificationSummary,
@@ -34,7 +35,6 @@ from hilum.summary.numbers import (
 from hilum.summary.pictures import HeatMapSummary
 from hilum.summary.remarks import NoteSummary, RefusalSummary
 from hilum.summary.shapes import AngleSummary, LengthSummary
-from hilum.verdict import Verdict
 
 DONE = WorkitemState.COMPLETED
 MARKERS = ("PID4711", "MARKER", "ACC42", "20260304", "1.5.1", "1.6.1", "1.9.7", "T1 crop", "of Mia")

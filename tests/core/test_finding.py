@@ -17,7 +17,7 @@ from hilum.records import Records, listing, tables, views
 from hilum.records.listed import ListedStudy, StudyIdentifiers, folded
 from hilum.records.search import StudyQuery
 from hilum.records.states import StudyOrder, StudyState, WorkitemState
-from hilum.verdict import Verdict
+from hilum.study.verdict import Verdict
 from tests.drawn import examples
 from tests.postgres import Postgres
 

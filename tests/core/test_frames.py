@@ -12,8 +12,6 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from hilum.arrival import Arrival
-from hilum.assembly import Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.candidates import MOST_VOLUMES, split
 from hilum.dicom.instance import Instance
@@ -22,7 +20,9 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.errors import UnreadableError
 from hilum.module import Input
-from hilum.routing import select
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import Run, Wait, decide
+from hilum.study.routing import select
 from phantom import Plane, classic, enhanced, instance_of, read, stack, value_at
 
 OBLIQUE = (0.8, 0.6, 0.0, 0.0, 0.0, -1.0)

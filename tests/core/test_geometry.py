@@ -16,7 +16,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.errors import NoVolumeError
 from hilum.module import Input
-from hilum.routing import select
+from hilum.study.routing import select
 from phantom import GRADIENT, Plane, classic, enhanced, instance_of, read, stack, value_at
 from tests.drawn import examples
 

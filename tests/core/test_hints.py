@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.hints import (
+from hilum.processes.hints import (
     Hint,
     HintReceiver,
     HintSender,

@@ -15,8 +15,6 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage
 
 from factory import instances, mr_slices
-from hilum.arrival import Arrival
-from hilum.assembly import decide
 from hilum.config.site import Rule
 from hilum.dicom.film import Film
 from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify
@@ -27,8 +25,10 @@ from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, MOST_OUTERMO
 from hilum.dicom.uids import is_uid
 from hilum.errors import UnreadableError
 from hilum.module import Films, Input
-from hilum.process import data_bytes
-from hilum.routing import applies
+from hilum.processes.process import data_bytes
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import decide
+from hilum.study.routing import applies
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
 

@@ -13,12 +13,11 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from factory import OURS, a_workitem, as_own_result, mr_slices, put, write
-from hilum.arrivals import Arrivals
 from hilum.dicom.identity import Identity
 from hilum.dicom.instance import Instance
-from hilum.hints import Stored
-from hilum.identifying import identifiers_of, note_older
+from hilum.housekeeping.recovering import recover
 from hilum.inbox import Inbox
+from hilum.processes.hints import Stored
 from hilum.records import Records, listing, tables, views
 from hilum.records.copies import Keeper
 from hilum.records.listed import ListedStudy
@@ -26,7 +25,8 @@ from hilum.records.models.patients import Correction, Decision
 from hilum.records.models.studies import Removal
 from hilum.records.search import StudyQuery
 from hilum.records.states import StudyState, WorkitemState
-from hilum.recovering import recover
+from hilum.study.arrivals import Arrivals
+from hilum.study.identifying import identifiers_of, note_older
 from tests.records.test_recovering import site_at
 
 MARKER = "MARKERNAME"

@@ -16,8 +16,6 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from factory import instances, mr_slices
-from hilum.arrival import Arrival
-from hilum.assembly import Hold, Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import Header
@@ -35,6 +33,8 @@ from hilum.errors import IdentityError
 from hilum.findings import Findings, Refusal
 from hilum.module import Input, ModuleFacts
 from hilum.objects import Analysis, write_objects
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import Hold, Run, decide
 
 CROP = Input("MR", slice_spacing=(0.5, 2.0))
 MODULE = ModuleFacts("m", "1", "M", "5f" * 32)

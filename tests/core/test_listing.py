@@ -27,9 +27,9 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
+from hilum.study.verdict import Verdict
 from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
 from hilum.summary.remarks import NoteSummary, RefusalSummary, UrgencySummary
-from hilum.verdict import Verdict
 from tests.drawn import examples
 
 RUN, NOT_RUN, NOTE = WorkitemKind.RUN, WorkitemKind.NOT_RUN, WorkitemKind.WITHDRAWAL

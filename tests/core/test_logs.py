@@ -23,7 +23,7 @@ from hilum.config.site import Site
 from hilum.config.versions import SettingsVersions
 from hilum.console.server import serve
 from hilum.logs import PERIOD_SECONDS, SAME_PLACE, SAME_TEXT, Repeats, SharedLog, configure_logging
-from hilum.process import fork_server
+from hilum.processes.process import fork_server
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import PATIENCE, until

@@ -9,16 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from factory import a_study, a_workitem, mr_slices, put, write
-from hilum.assembly import Run, decide
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.inbox import Inbox
-from hilum.missed import missed
 from hilum.module import Input
 from hilum.records import Records
 from hilum.records.states import WorkitemState
-from hilum.runs import files_of
-from hilum.trying import study_on_disk
+from hilum.study.assembly import Run, decide
+from hilum.study.missed import missed
+from hilum.study.runs import files_of
+from hilum.study.trying import study_on_disk
 
 NEEDS = {"bright": {"series": Input("MR")}, "dark": {"series": Input("CT")}}
 

@@ -8,9 +8,9 @@ import pytest
 
 from factory import a_workitem, mr_slices, put, write
 from hilum.inbox import Inbox
-from hilum.older_runs import remember_all
+from hilum.patients.older_runs import remember_all
 from hilum.records import Records
-from hilum.workitems import Workitems
+from hilum.study.workitems import Workitems
 
 
 def test_a_run_that_cannot_be_read_does_not_stop_the_others(

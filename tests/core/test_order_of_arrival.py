@@ -22,16 +22,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydicom.dataset import Dataset
 
 from factory import OURS, as_own_result, mr_slices
-from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.dicom.part10 import as_file
-from hilum.flow import Flow
-from hilum.hints import Aborted, Released, hint_of
 from hilum.inbox import Inbox, Intake, digest
 from hilum.module import Input
+from hilum.processes.hints import Aborted, Released, hint_of
 from hilum.records import Records
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
+from hilum.study.arrivals import Arrivals
+from hilum.study.flow import Flow
 
 SLICES = 6
 HELD = Rule(module="m", series={"SeriesDescription": "Hippo"}, give_up_seconds=20)

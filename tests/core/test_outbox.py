@@ -8,7 +8,6 @@ import pytest
 from pydicom.dataset import Dataset
 
 from factory import a_delivery, a_result, a_workitem, mr_slices, put, write
-from hilum import outbox as module
 from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
 from hilum.delivery.handover import SHORTEST_LAG_SECONDS
@@ -16,15 +15,16 @@ from hilum.delivery.standings import ANYWAY_SECONDS, EAGER_ATTEMPTS
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
-from hilum.outbox import Outbox
 from hilum.records import tables, views
 from hilum.records.deliveries import HEAD_START_SECONDS
 from hilum.records.models.deliveries import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.results import Result
+from hilum.study import outbox as module
+from hilum.study.outbox import Outbox
+from hilum.study.workitems import Workitems
 from hilum.why.deliveries import of_deliveries
 from hilum.why.known import Known
-from hilum.workitems import Workitems
 from hilum_lab.archives.behaviour import EVERY, WebBehaviour
 from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
 from tests.core.test_order_of_arrival import Mortal

@@ -14,7 +14,7 @@ from hilum.config.site import Rule
 from hilum.errors import ConfigurationError
 from hilum.module import ModuleFacts, parameters_of
 from hilum.offline import analyse_folder
-from hilum.runs import run_uid
+from hilum.study.runs import run_uid
 from plugin import install_plugin
 from tests.objects import validators
 

@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 from pydicom import Dataset, dcmread
 
-from hilum.assessing import put_on_record
+from hilum.acts.releasing import release
+from hilum.acts.requests import obey
+from hilum.acts.resending import lacks
+from hilum.acts.withdrawing import RejectionNote, take_back
+from hilum.assessments.assessing import put_on_record
+from hilum.assessments.decision import AssessmentDecision
+from hilum.assessments.passing_on import WAITS
 from hilum.config import parse
-from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError
-from hilum.passing_on import WAITS
 from hilum.records.assessed import Assessment
 from hilum.records.models.deliveries import WrittenResult
 from hilum.records.models.requests import Request
@@ -28,15 +32,11 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.records.views import trace
-from hilum.releasing import release
-from hilum.requests import obey
-from hilum.resending import lacks
 from hilum.result_event import decoded
-from hilum.runs import assessment_uid, withdrawal_uid
+from hilum.study.runs import assessment_uid, withdrawal_uid
 from hilum.why.explanation import Cause, Explanation
 from hilum.why.items import of_item
 from hilum.why.known import Known
-from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
 from tests.core.test_withdrawing import files_for, send, written

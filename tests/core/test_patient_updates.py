@@ -24,15 +24,15 @@ from hilum.config.updates import PatientUpdates
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.errors import MessageError
-from hilum.flow import Flow
-from hilum.hints import HintSender
 from hilum.hl7.adt import PatientUpdate
 from hilum.hl7.er7 import ReceivedMessage, encoded, header, segment
 from hilum.inbox.updates import FOLDER, keep, updates_in
-from hilum.patient_updates import AHEAD, DAY, SENDER, PatientUpdatesTaken
+from hilum.patients.patient_updates import AHEAD, DAY, SENDER, PatientUpdatesTaken
+from hilum.processes.hints import HintSender
 from hilum.records.states import EventKind, WorkitemState
 from hilum.service.mllp_server import MllpServer
 from hilum.service.updates import NOT_KEPT, UpdatesListener
+from hilum.study.flow import Flow
 from tests.certificates import SelfSigned
 from tests.core.test_order_of_arrival import HELD, Gateway, contents, gateway
 from tests.patience import PATIENCE

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from factory import put
+from hilum.acts.pausing import LONGEST_REASON, kind_called, pause, reason_of, resume, waiting_for
+from hilum.acts.requests import retry
+from hilum.acts.withdrawing import RejectionNote, take_back
 from hilum.config import parse
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import HilumError
-from hilum.hints import Asked, HintReceiver, Resumed, gateway_address, wake_address
-from hilum.pausing import LONGEST_REASON, kind_called, pause, reason_of, resume, waiting_for
+from hilum.processes.hints import Asked, HintReceiver, Resumed, gateway_address, wake_address
 from hilum.records import Records, views
 from hilum.records.copies import Copies, Keeper
 from hilum.records.models.standings import NotedPause
@@ -23,9 +25,7 @@ from hilum.records.states import (
     RequestAction,
     WorkitemState,
 )
-from hilum.requests import retry
 from hilum.why.question import explain
-from hilum.withdrawing import RejectionNote, take_back
 from hilum_lab.archives.behaviour import WebBehaviour
 from hilum_lab.archives.dicomweb import DicomwebArchive
 from tests.core.test_order_of_arrival import HELD, contents, gateway

@@ -14,9 +14,9 @@ from pydicom.uid import Comprehensive3DSRStorage
 from pynetdicom import AE, evt
 
 from hilum import codes
+from hilum.assessments.decision import AssessmentDecision
 from hilum.comparison.priors import compared, follow_up, look_up
 from hilum.config import parse
-from hilum.decision import AssessmentDecision
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed

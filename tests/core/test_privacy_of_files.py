@@ -168,8 +168,8 @@ def test_rights_that_are_none_are_named(rights: str) -> None:
 PROGRAM = """
 import ctypes, os, resource, sys
 from pathlib import Path
-from hilum.hints import HintReceiver, HintSender, Started
-from hilum.process import descendants, keep_private, own_start_time
+from hilum.processes.hints import HintReceiver, HintSender, Started
+from hilum.processes.process import descendants, keep_private, own_start_time
 if os.geteuid() == 0:  # as somebody without rights: root may read everything anyway
     os.setgroups([])
     os.setgid(65534)

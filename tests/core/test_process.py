@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.process import (
+from hilum.processes.process import (
     descendants,
     die_with_parent,
     fork_server,
@@ -126,8 +126,8 @@ def test_the_folder_for_temporary_files_may_be_deep(
     deep.mkdir()
     monkeypatch.setenv("TMPDIR", str(deep))
     program = (
-        "import tempfile; from hilum.process import fork_server\n"
-        "child = fork_server('hilum.process').Process(target=print, args=('forked',))\n"
+        "import tempfile; from hilum.processes.process import fork_server\n"
+        "child = fork_server('hilum.processes.process').Process(target=print, args=('forked',))\n"
         "child.start(); child.join(); print(tempfile.gettempdir())"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -151,7 +151,7 @@ def test_what_was_forked_goes_with(victim: str) -> None:
 
 def _asking(pipe) -> None:
     ours, theirs = multiprocessing.Pipe()
-    child = fork_server("hilum.process").Process(target=_busy, args=(theirs,))
+    child = fork_server("hilum.processes.process").Process(target=_busy, args=(theirs,))
     child.start()
     assert ours.recv() == "ready"
     pipe.send((child.pid, _server_of(child.pid)))

@@ -14,21 +14,21 @@ from pydicom import Dataset, dcmread
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
+from hilum.acts.requests import obey
+from hilum.acts.withdrawing import RejectionNote, take_back
+from hilum.assessments.decision import AssessmentDecision
+from hilum.assessments.received_assessments import DIFFERS, LEFT_OUT, UNNAMED, read_assessments
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, audit_file
 from hilum.config import parse
-from hilum.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.header import HOSTILE
 from hilum.errors import ConfigurationError
 from hilum.inbox import Intake
 from hilum.inbox.assessments import FOLDER, Slip, keep, slips_in
 from hilum.objects.iod.stated_assessment import StatedAssessment, says_the_same, stated_in
-from hilum.received_assessments import DIFFERS, LEFT_OUT, UNNAMED, read_assessments
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
-from hilum.requests import obey
-from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_passing_on import say
 from tests.core.test_withdrawing import written

@@ -12,7 +12,7 @@ from hilum.config.site import Rule, Site
 from hilum.records import Records
 from hilum.records.models.studies import UploadedStudy
 from hilum.records.states import EventKind
-from hilum.writing import recipients_of
+from hilum.study.writing import recipients_of
 
 UID = "1.2.840.77"
 RULE = {"module": "m", "send_to": ["pacs"]}

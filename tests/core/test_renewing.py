@@ -2,10 +2,10 @@
 
 from contextlib import closing
 
-from hilum.flow import Flow
-from hilum.hints import HintReceiver, Ready, gateway_address
+from hilum.processes.hints import HintReceiver, Ready, gateway_address
 from hilum.records.states import WorkitemState
 from hilum.service.gateway import follow
+from hilum.study.flow import Flow
 from tests.core.test_order_of_arrival import HELD, Module, contents, gateway
 
 

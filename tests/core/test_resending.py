@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from hilum.acts.requests import obey
+from hilum.acts.resending import Lack, lacks
 from hilum.cli import app
 from hilum.errors import HilumError
 from hilum.records.states import DeliveryState, RequestAction, WorkitemState
-from hilum.requests import obey
-from hilum.resending import Lack, lacks
 from hilum_lab.archives.behaviour import AE_TITLE
 from hilum_lab.network.processes import LOOPBACK
 from tests.core.test_cures import ARCHIVES, NAMES, Hospital, archives, begun

@@ -14,9 +14,6 @@ from typer.testing import CliRunner
 from factory import OURS, a_delivery, a_result, a_workitem, as_own_result, mr_slices, put, write
 from hilum.alarms import alarms_now
 from hilum.alarms.log import AlarmLog
-from hilum.arrival import Arrival
-from hilum.arrivals import Arrivals
-from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule
@@ -24,19 +21,22 @@ from hilum.dicom.instance import Instance
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.findings import Findings, Note
-from hilum.hints import Stored
+from hilum.housekeeping.retention import DAY, TURN_SECONDS, YOUNGEST, Retention
 from hilum.inbox import Inbox, Intake
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
+from hilum.processes.hints import Stored
 from hilum.records import Records, tables, views
 from hilum.records.models.patients import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
-from hilum.retention import DAY, TURN_SECONDS, YOUNGEST, Retention
 from hilum.sources import Listed
+from hilum.study.arrival import Arrival
+from hilum.study.arrivals import Arrivals
+from hilum.study.assembly import Hold, NotApplicable, Run, Wait, decide
+from hilum.study.workitems import Workitems
 from hilum.watching.holdings import SiteHoldings
-from hilum.workitems import Workitems
 from hilum_lab.disk import Mount, fill, filled
 
 IMAGES = 45  # more than two batches

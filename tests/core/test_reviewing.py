@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from factory import OURS
-from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.errors import MachineError
-from hilum.flow import Flow
 from hilum.module import Input
 from hilum.records.states import EventKind, RequestAction, WorkitemState
+from hilum.study.arrivals import Arrivals
+from hilum.study.flow import Flow
 from hilum.why.explanation import Cause
 from hilum.why.question import explain
 from tests.core.test_chosen import ask, items, receive

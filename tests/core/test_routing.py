@@ -14,8 +14,8 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.errors import ConfigurationError
 from hilum.module import Films, Input
-from hilum.recipients import recipients
-from hilum.routing import applies, select
+from hilum.study.recipients import recipients
+from hilum.study.routing import applies, select
 from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
 from hilum.summary.remarks import UrgencySummary
 from hilum.summary.shapes import LengthSummary

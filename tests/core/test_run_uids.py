@@ -28,7 +28,7 @@ from hilum.module import ModuleFacts
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.offline import analyse_folder
 from hilum.records.states import WorkitemState
-from hilum.runs import repeated_uid, run_uid, withdrawal_uid
+from hilum.study.runs import repeated_uid, run_uid, withdrawal_uid
 from plugin import BRIGHT, install_plugin
 from tests.core.test_order_of_arrival import HELD, SLICES, Gateway, contents, gateway, slices
 from tests.objects import exams

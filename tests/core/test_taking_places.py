@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from hilum.acts.releasing import release
+from hilum.acts.requests import resend
+from hilum.acts.resending import lacks
+from hilum.acts.withdrawing import RejectionNote, take_back
 from hilum.dicom import codes
 from hilum.engine import exchange
 from hilum.findings import Findings, Measurement
 from hilum.records.models.requests import Request
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, RequestAction, WorkitemState
-from hilum.releasing import release
-from hilum.requests import resend
-from hilum.resending import lacks
-from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import MARKED, Gateway, contents, gateway
 from tests.fhir_server import SECRET, SYSTEM, WELL, FhirBehaviour, FhirServer, fhir_server
 

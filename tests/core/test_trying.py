@@ -10,7 +10,7 @@ from hilum.config.site import Rule, Site
 from hilum.errors import ConfigurationError
 from hilum.inbox import Inbox
 from hilum.module import Input
-from hilum.trying import TrialOutcome, rules_in, study_on_disk, try_rules
+from hilum.study.trying import TrialOutcome, rules_in, study_on_disk, try_rules
 
 NEEDS = {"bright": {"series": Input("MR")}}
 

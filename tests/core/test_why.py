@@ -36,8 +36,8 @@ from hilum.records.states import (
 )
 from hilum.rejections import Rejection, RejectionKind
 from hilum.searching import StudySearch
+from hilum.study.verdict import Verdict
 from hilum.summary.remarks import RefusalSummary
-from hilum.verdict import Verdict
 from hilum.why.archives import (
     ASKING,
     ArchiveAnswer,

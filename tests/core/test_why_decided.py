@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from factory import OURS, mr_slices, write
-from hilum.arrivals import Arrivals
 from hilum.config import parse
 from hilum.dicom.series import Series
-from hilum.flow import Flow
 from hilum.module import Input
 from hilum.records import Records
+from hilum.study.arrivals import Arrivals
+from hilum.study.flow import Flow
 from hilum.why.explanation import Cause, Explanation
 from hilum.why.question import explain
 

@@ -12,10 +12,12 @@ import pytest
 from pydicom import dcmread
 
 from factory import a_delivery, put
+from hilum.acts.deciding import _end
+from hilum.acts.requests import obey
+from hilum.acts.withdrawing import RejectionNote, take_back
 from hilum.answers import Acceptance
-from hilum.assessing import put_on_record
-from hilum.deciding import _end
-from hilum.decision import AssessmentDecision
+from hilum.assessments.assessing import put_on_record
+from hilum.assessments.decision import AssessmentDecision
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
@@ -25,8 +27,6 @@ from hilum.records.assessed import Assessment
 from hilum.records.models.deliveries import DeliveryReceipt
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
-from hilum.requests import obey
-from hilum.withdrawing import RejectionNote, take_back
 from hilum_lab.package import write_package
 from tests.core.test_order_of_arrival import HELD, Gateway, contents, gateway
 

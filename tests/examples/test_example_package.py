@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.config import parse
 from hilum.config.reference import example
 from hilum.dicom.instance import Instance

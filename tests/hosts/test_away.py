@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from factory import a_workitem
-from hilum.arrivals import Arrivals
-from hilum.away import LONGEST_SECONDS, Away
 from hilum.config.site import Rule, Worker
 from hilum.errors import ServerAway
-from hilum.flow import Flow
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.place import Place
 from hilum.hosts.server import ServerHostSettings
 from hilum.records.states import WorkitemState
+from hilum.study.arrivals import Arrivals
+from hilum.study.away import LONGEST_SECONDS, Away
+from hilum.study.flow import Flow
 from hilum_lab.network.processes import available_port
 from inference_servers import Behaviour, router_model, running
 from tests.core.test_order_of_arrival import OURS, Gateway, contents, gateway

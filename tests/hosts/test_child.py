@@ -31,7 +31,7 @@ from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.scratch import empty, make_scratch, remove
 from hilum.hosts.walls import files
 from hilum.module import facts_of
-from hilum.process import descendants, fork_server
+from hilum.processes.process import descendants, fork_server
 from hilum.service.roles import PROCESSES
 from patience import until
 from plugin import BRIGHT, install_moody, install_plugin

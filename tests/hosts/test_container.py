@@ -23,7 +23,7 @@ from hilum.hosts import Job, Place, open_host, usual
 from hilum.hosts.container.program import LABEL, Containers
 from hilum.hosts.discovery import discover, installed_module
 from hilum.module import parameters_of
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import until
 

@@ -19,8 +19,6 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
-from hilum.arrival import Arrival
-from hilum.assembly import NotApplicable, Run, decide
 from hilum.checking import check_rules
 from hilum.cli import app
 from hilum.config import parse
@@ -41,6 +39,8 @@ from hilum.hosts.planning import ChildHostSettings
 from hilum.module import facts_of, inputs_of
 from hilum.module.description import DescribedModule, card_of
 from hilum.service.worker import start_modules
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import NotApplicable, Run, decide
 from hilum_lab.package import write_package
 from tests.core.test_order_of_arrival import gateway
 

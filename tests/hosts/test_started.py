@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from hilum.config.site import Worker
-from hilum.control_groups import MemoryGroup
 from hilum.errors import ModuleCancelled, ModuleCrashed
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.discovery import installed_module
-from hilum.process import fork_server
+from hilum.processes.control_groups import MemoryGroup
+from hilum.processes.process import fork_server
 from hilum.service.roles import PROCESSES
 from hilum.testing import job_of, write_series
 from locks import is_free

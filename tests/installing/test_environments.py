@@ -31,7 +31,7 @@ from hilum.hosts.whereabouts import runs_in
 from hilum.installing import Wanted, add
 from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
 from hilum.module import Input
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import until
 

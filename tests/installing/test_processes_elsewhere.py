@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from hilum.config.site import Worker
-from hilum.control_groups import MemoryGroup
 from hilum.errors import ModuleCrashed
 from hilum.hosts import Place, in_child, open_host
 from hilum.hosts.discovery import installed_module
 from hilum.installing import Wanted, add
+from hilum.processes.control_groups import MemoryGroup
 from hilum.testing import job_of, write_series
 from locks import is_free
 

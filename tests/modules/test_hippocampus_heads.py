@@ -18,7 +18,7 @@ from hilum.module import inputs_of
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.heads import Head, segmented
 from hilum.modules.hippocampus.search import Location, find_pair
-from hilum.routing import select
+from hilum.study.routing import select
 from hilum_lab.network import head
 
 from .hippocampi import dice, series_of, thick_made_thin, written

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydicom.valuerep import DSfloat
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings, Note, Refusal, Urgency

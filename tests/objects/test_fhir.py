@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pypdf import PdfReader
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.part10 import as_file
 from hilum.findings import Angle, Draft, Finding, Length, Measurement, Note, Refusal, Urgency

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from hilum.acts.rerunning import AFTER_NOTE
 from hilum.config.hl7 import Dialect, Language
 from hilum.dicom import codes
 from hilum.findings import (
@@ -41,7 +42,6 @@ from hilum.objects.oru import ResultMessages
 from hilum.objects.oru.words import BY_LANGUAGE
 from hilum.objects.report import Report
 from hilum.objects.telling import in_known_kinds
-from hilum.rerunning import AFTER_NOTE
 from hilum.results import WithdrawalReason
 
 from . import exams, films

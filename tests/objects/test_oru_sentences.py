@@ -10,8 +10,6 @@ import pytest
 
 import hilum
 from factory import mr_slices, write
-from hilum.arrival import Arrival
-from hilum.assembly import _shortage
 from hilum.comparison import norms, priors
 from hilum.config.hl7 import Language
 from hilum.config.site import Rule
@@ -23,6 +21,8 @@ from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.gates import REASONS
 from hilum.modules.hippocampus.gates import GATES
 from hilum.objects.oru.sentences import PLACE, Sentence, every_sentence, translated
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import _shortage
 
 SOURCE = Path(hilum.__file__).parent
 SPOKEN = ("Note", "Refusal", "Urgency")

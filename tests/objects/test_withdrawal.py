@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.findings import Refusal

@@ -16,7 +16,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from hilum.errors import OtherVersionError
-from hilum.process import die_with_parent, fork_server, own_start_time
+from hilum.processes.process import die_with_parent, fork_server, own_start_time
 from hilum.records import Records, migrations, schema, tables
 from hilum.records.migrations.others import still_there
 from hilum.records.migrations.versions import v0017_modules_passed_over

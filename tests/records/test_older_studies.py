@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from hilum.dicom.own import OwnResults
-from hilum.identifying import note_older
 from hilum.inbox import Inbox
 from hilum.records import Records, migrations, views
 from hilum.records.search import StudyQuery
 from hilum.records.states import StudyState
+from hilum.study.identifying import note_older
 
 from .databases import make_old, run
 

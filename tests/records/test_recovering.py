@@ -10,10 +10,10 @@ import pytest
 
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError, OtherVersionError
-from hilum.process import own_start_time
+from hilum.housekeeping.recovering import recover
+from hilum.processes.process import own_start_time
 from hilum.records import Records
 from hilum.records.models.standings import Executor
-from hilum.recovering import recover
 
 from .databases import run
 

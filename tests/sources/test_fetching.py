@@ -9,14 +9,14 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import RLELossless
 
+from hilum.acts.fetching import AGAIN_SECONDS, Fetch, Fetches, way_of
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.destinations.dimse import DimseDestination
 from hilum.destinations.dimse_retrieving import ByGet
 from hilum.errors import DeliveryDelayed, SourceError
-from hilum.fetching import AGAIN_SECONDS, Fetch, Fetches, way_of
-from hilum.hints import Counted, HintReceiver, Released, Stored, gateway_address
 from hilum.inbox import Inbox, Receipt
+from hilum.processes.hints import Counted, HintReceiver, Released, Stored, gateway_address
 from hilum.records import Records
 from hilum.records.models.deliveries import WrittenResult
 from hilum.records.models.requests import Request, Wish

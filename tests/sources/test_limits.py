@@ -12,8 +12,8 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from hilum.errors import DeliveryDelayed
-from hilum.hints import Rejected
 from hilum.logs import SAME_TEXT
+from hilum.processes.hints import Rejected
 from hilum.rejections import RejectionKind
 from hilum.transport import sender
 from hilum.transport.dimse import VERIFICATION

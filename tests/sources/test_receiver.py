@@ -26,10 +26,10 @@ from pydicom.uid import (
 )
 
 from hilum.errors import DeliveryDelayed
-from hilum.hints import Aborted, Assessed, Quarantined, Rejected, Released, Stored
 from hilum.inbox import quarantined_in
 from hilum.inbox.assessments import slips_in
 from hilum.inbox.starts import Starts
+from hilum.processes.hints import Aborted, Assessed, Quarantined, Rejected, Released, Stored
 from hilum.transport import sender
 from hilum_lab.disk import Mount, filled
 from hilum_lab.network.processes import available_port, listens
@@ -586,7 +586,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from hilum.config.site import Receiver
-from hilum.process import fork_server
+from hilum.processes.process import fork_server
 from hilum.service.receiver import receive
 if __name__ == "__main__":
     folder = Path(sys.argv[2])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.hints import HintReceiver, HintSender, Rejected
+from hilum.processes.hints import HintReceiver, HintSender, Rejected
 from hilum.records import Records
 from hilum.rejections import MOST_ROWS, Rejection, RejectionKind, Rejections
 from hilum.sources.rejecting import MOST_LINES, Rejecting

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from factory import a_result, put
 from hilum.dicom.instance import Instance
-from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
+from hilum.processes.hints import Counted, Duplicate, Quarantined, Released, Stored
 from hilum.records import Records
 from hilum.records.models.standings import NotedPause, SourceStanding
 from hilum.records.states import PausedKind

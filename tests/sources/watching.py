@@ -10,8 +10,8 @@ import httpx
 
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.hints import Hint, HintReceiver, HintSender
 from hilum.inbox import Inbox
+from hilum.processes.hints import Hint, HintReceiver, HintSender
 from hilum.records import Records
 from hilum.records.models.standings import SourceStanding
 from hilum.watching import USUAL_PACE, Watch

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.cli import main
 from hilum.cli.app import out, say
 from hilum.dicom.instance import Instance

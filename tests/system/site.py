@@ -13,7 +13,7 @@ from hilum.config import load, parse
 from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.config.site import Site
-from hilum.process import descendants, fork_server
+from hilum.processes.process import descendants, fork_server
 from hilum.records import Records, records_url, tables, views
 from hilum.records.states import WorkitemState
 from hilum.service.roles import Role

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask, progress_of, request
+from hilum.acts.asking import ask, progress_of, request
 from hilum.records.models.requests import Wish
 from hilum.records.states import RequestAction
 from hilum.service.roles import Role

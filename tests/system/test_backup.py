@@ -13,10 +13,10 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.answers import Acceptance, Answer
-from hilum.backup import back_up
 from hilum.cli import main
 from hilum.config import parse
 from hilum.errors import BackupError
+from hilum.housekeeping.backup import back_up
 from hilum.inbox import heard
 from hilum.results import DICOM, Result
 from hilum_lab.archives.behaviour import AE_TITLE

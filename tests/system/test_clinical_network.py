@@ -9,8 +9,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from hilum.assessing import put_on_record, said_here
-from hilum.decision import AssessmentDecision
+from hilum.assessments.assessing import put_on_record, said_here
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox

@@ -23,7 +23,7 @@ from factory import a_result, a_study, a_workitem, mr_slices, put, write
 from hilum.cli import main
 from hilum.config import load
 from hilum.errors import HilumError
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.records import Records, views
 from hilum.records.states import WorkitemState
 from hilum.summary.remarks import NoteSummary

@@ -25,7 +25,7 @@ from hl7apy.parser import parse_message
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.cli import app
 from hilum.dicom.instance import Instance
 from hilum.records.models.deliveries import Delivery

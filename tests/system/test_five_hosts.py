@@ -8,7 +8,7 @@ import pytest
 import containers
 from hilum.dicom.instance import Instance
 from hilum.installing import Wanted, add
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.testing import write_series
 from plugin import install_plugin
 from tests.hosts.test_container import CARD, image  # noqa: F401 - a fixture

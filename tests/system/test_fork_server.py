@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import DeliveryDelayed
-from hilum.process import fork_server_pid
+from hilum.processes.process import fork_server_pid
 from hilum.transport import sender
 from tests.synthetic import write_series
 from tests.system.site import Running, running

@@ -193,4 +193,11 @@ def test_the_parent_of_all_processes_loads_nothing_that_only_they_need() -> None
     )
     there = set(ran.stdout.split())
     assert "hilum.service.tasks" in there
-    assert not there & {"dbos", "fastapi", "hilum.comparison", "hilum.flow", "psycopg", PROCESSES}
+    assert not there & {
+        "dbos",
+        "fastapi",
+        "hilum.comparison",
+        "hilum.study.flow",
+        "psycopg",
+        PROCESSES,
+    }

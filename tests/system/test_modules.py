@@ -10,7 +10,7 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum.records.states import RequestAction

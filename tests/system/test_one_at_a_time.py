@@ -7,7 +7,7 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.dicom.instance import Instance
-from hilum.hints import wake_workers
+from hilum.processes.hints import wake_workers
 from plugin import install_plugin, may_write
 
 from .site import running

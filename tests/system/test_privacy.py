@@ -15,7 +15,7 @@ from factory import mr_slices, write
 from hilum.cli import main
 from hilum.dicom.instance import Instance
 from hilum.privacy import OTHERS
-from hilum.process import keep_private
+from hilum.processes.process import keep_private
 from hilum.records import Records, records_url, views
 from hilum.records.search import StudyQuery
 from hilum.service.supervisor import EVERY_ROLE

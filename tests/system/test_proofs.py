@@ -9,9 +9,9 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.dicom.instance import Instance
-from hilum.hints import Committed, HintSender, gateway_address
+from hilum.processes.hints import Committed, HintSender, gateway_address
 from hilum.records.models.deliveries import Delivery
 from hilum.records.states import DeliveryState, RequestAction
 from hilum.transport import sender

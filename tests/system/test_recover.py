@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from pydicom.dataset import Dataset
 
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.errors import RecordsUnusable
 from hilum.inbox import digest
 from hilum.records import views

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask, to_be_tried_again
+from hilum.acts.asking import ask, to_be_tried_again
 from hilum.dicom.instance import Instance
-from hilum.flow import MOST_RUNS
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.records import views
 from hilum.records.states import RequestAction
+from hilum.study.flow import MOST_RUNS
 from hilum_lab.archives.behaviour import EVERY, WebBehaviour
 from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
 from plugin import install_moody, may_write

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hilum.acts.asking import ask
 from hilum.alarms import alarms_now
-from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.records.states import RequestAction
 from hilum.records.views import StudyView, study, trace

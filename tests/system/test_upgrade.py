@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from factory import write
-from hilum.asking import ask
+from hilum.acts.asking import ask
 from hilum.dicom.identity import Identity
 from hilum.inbox.versions import Versions
 from hilum.records.states import RequestAction

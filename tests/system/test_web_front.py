@@ -11,7 +11,7 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.dicom.instance import Instance
-from hilum.hints import HintSender, Written, gateway_address
+from hilum.processes.hints import HintSender, Written, gateway_address
 from plugin import BRIGHT, install_plugin
 from tests.archives import Orthanc
 from tests.web_front import PASSWORD, TOKEN, USER, WITH_LOGIN, Nginx

@@ -16,7 +16,7 @@ from hilum.console.app import _routes
 from hilum.objects.sheet import typeface
 from tests import statements  # noqa: F401 - shares what is compiled
 
-PROGRAMS = ("hilum.__main__", "hilum.fork_server")  # to import them is to run them
+PROGRAMS = ("hilum.__main__", "hilum.processes.fork_server")  # to import them is to run them
 OF_OTHERS = (
     *("dbos._sys_db_sqlite", "sqlalchemy.dialects.sqlite", "multiprocessing.popen_spawn_posix"),
     *("httpx", "httpcore", "rich.console", "pydantic.v1", "encodings.idna", "openvino"),

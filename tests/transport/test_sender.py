@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import DeliveryDelayed, DeliveryRefused
-from hilum.hints import Released
+from hilum.processes.hints import Released
 from hilum.transport import sender
 from hilum_lab.network.processes import available_port
 from tests.synthetic import (

@@ -14,6 +14,8 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian
 from typer.testing import CliRunner
 
+from hilum.acts.pausing import kind_called, pause, resume
+from hilum.acts.requests import obey
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
@@ -21,7 +23,6 @@ from hilum.config.site import Rule
 from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.kinds import WORKLISTS
-from hilum.pausing import kind_called, pause, resume
 from hilum.performing import Performer
 from hilum.performing.keeping import RepeatedDeed
 from hilum.performing.standing import WorklistLedger
@@ -36,8 +37,7 @@ from hilum.records.states import (
     WorkitemState,
     WorklistState,
 )
-from hilum.requests import obey
-from hilum.reviewing import Rules
+from hilum.study.reviewing import Rules
 from hilum.testing import check_worklist
 from hilum.why.known import Known
 from hilum.why.study import of_study

@@ -8,7 +8,7 @@ from rich.markup import escape
 from hilum.cli.app import app, say
 from hilum.errors import HilumError
 from hilum.logs import speak_alone
-from hilum.process import keep_private
+from hilum.processes.process import keep_private
 
 __all__ = ["app", "main"]
 

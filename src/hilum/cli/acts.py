@@ -38,7 +38,7 @@ def release(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
-    from hilum.asking import workitem_meant
+    from hilum.acts.asking import workitem_meant
     from hilum.records.models.requests import Wish
 
     site, records = site_and_records(config)
@@ -66,7 +66,7 @@ def resend(
 
     It is asked for everything that arrived there. What it shows is not sent.
     """
-    from hilum.resending import lacks
+    from hilum.acts.resending import lacks
 
     site, records = site_and_records(config)
     period = (since.timestamp(), until.timestamp() if until else math.inf)
@@ -96,7 +96,7 @@ def retry(
 
     What is not applicable or held is judged anew, by the settings as they are now.
     """
-    from hilum.asking import to_be_tried_again
+    from hilum.acts.asking import to_be_tried_again
 
     site, records = site_and_records(config)
     ids = to_be_tried_again(records, workitem)
@@ -127,7 +127,7 @@ def _end(all_done: bool) -> None:
 
 
 def _request_one(action: RequestAction, workitem: str, config: Path, reason: str = "") -> None:
-    from hilum.asking import workitem_meant
+    from hilum.acts.asking import workitem_meant
 
     site, records = site_and_records(config)
     ids = [workitem_meant(records, workitem, action)]
@@ -143,7 +143,7 @@ def _ask_for_all(
     wish: "Wish | None" = None,
 ) -> bool:
     """Ask the gateway for the same with each of `workitems`, ids; whether it did all."""
-    from hilum.asking import NOTED, PATIENCE
+    from hilum.acts.asking import NOTED, PATIENCE
     from hilum.cli.audited import ask_on_record
 
     all_done = True

@@ -16,8 +16,8 @@ from hilum.wording import counted, suggestion
 
 if TYPE_CHECKING:
     from hilum.config.site import Site
-    from hilum.missed import MissedStudy
     from hilum.records import Records
+    from hilum.study.missed import MissedStudy
 
 
 @app.command()
@@ -41,7 +41,7 @@ def rerun(
     Also on one that no rule took, that was not applicable, failed or was cancelled. A new result
     replaces the one of before; the same images, rule and module give nothing new.
     """
-    from hilum.asking import NOTED, PATIENCE
+    from hilum.acts.asking import NOTED, PATIENCE
     from hilum.cli.audited import ask_on_record
     from hilum.records import views
 
@@ -78,8 +78,8 @@ def _missed(
     """What rules have missed since then, or this one of them."""
     from hilum.hosts.discovery import installed_modules
     from hilum.hosts.place import Place
-    from hilum.missed import missed
     from hilum.module import inputs_of
+    from hilum.study.missed import missed
 
     if rule and rule not in site.rules_by_name:
         raise HilumError(f"no rule is called {rule}{suggestion(rule, site.rules_by_name)}")
@@ -149,7 +149,7 @@ def send_on(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send a result to one more destination; if it is taken back later, then there, too."""
-    from hilum.asking import workitem_meant
+    from hilum.acts.asking import workitem_meant
     from hilum.cli.audited import ask_on_record
     from hilum.records.models.requests import Wish
 
@@ -178,7 +178,7 @@ def fetch(
 
     The gateway does it, also after this command has ended.
     """
-    from hilum.asking import NOTED, PATIENCE, studies_typed
+    from hilum.acts.asking import NOTED, PATIENCE, studies_typed
 
     typed = (sys.stdin.read() if one == FROM_INPUT else one for one in studies)
     wanted = studies_typed("\n".join(typed))
@@ -199,7 +199,7 @@ def _fetched(
     site: "Site", records: "Records", archive: str, wanted: str, patience: float
 ) -> tuple[bool, str]:
     """Have one study fetched, and print how far it is; whether it was not refused, and the end."""
-    from hilum.asking import audited_fetch, progress_of, request
+    from hilum.acts.asking import audited_fetch, progress_of, request
     from hilum.audit import AuditedAct
     from hilum.cli.audited import audited
     from hilum.records.models.requests import Wish

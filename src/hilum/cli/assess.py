@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from hilum.assessments.decision import AssessmentDecision
 from hilum.cli.app import (
     DEFAULT_CONFIG,
     AsJson,
@@ -19,7 +20,6 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.cli.finding import FROM_INPUT
-from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def assess(
     You have to have an account with the role *reader*, under the name that this machine knows you
     by. The result itself stays as it is.
     """
-    from hilum.assessing import to_be_assessed
+    from hilum.assessments.assessing import to_be_assessed
 
     site, records = site_and_records(config)
     item = records.workitems.one(to_be_assessed(records, study, module))
@@ -95,7 +95,7 @@ def _said(site: "Site", records: "Records", item: "Workitem") -> "list[Assessmen
 def _assess(
     site: "Site", records: "Records", item: "Workitem", decision: AssessmentDecision, reason: str
 ) -> "Assessment":
-    from hilum.assessing import CHANGED, audited, fault_in, objection_to, said_here
+    from hilum.assessments.assessing import CHANGED, audited, fault_in, objection_to, said_here
     from hilum.audit import AuditedAct, AuditedObject, Auditor, AuditOutcome
     from hilum.audit.system_user import actor_here
     from hilum.people.accounts import identity_of

@@ -113,11 +113,11 @@ def ask_on_record(
     study_uid: str = "",
     wish: "Wish | None" = None,
 ) -> tuple[bool, str]:
-    """Ask the gateway for something, as `hilum.asking.ask` does; the trail has it before.
+    """Ask the gateway for something, as `hilum.acts.asking.ask` does; the trail has it before.
 
     `patient_id` is the one on record if it is None.
     """
-    from hilum.asking import PATIENCE, ask, said
+    from hilum.acts.asking import PATIENCE, ask, said
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.records.requests import NOTHING_CHOSEN
 

@@ -20,9 +20,9 @@ def backup(
 ) -> None:
     """Copy records, images, results and settings to a new folder, also while Hilum runs."""
     from hilum.audit import AuditedAct, AuditedObject, ObjectType
-    from hilum.backup import back_up, restoring
     from hilum.cli.audited import audited
     from hilum.config import load
+    from hilum.housekeeping.backup import back_up, restoring
 
     site = load(config)
     about = AuditedObject(ObjectType.BACKUP, str(folder))
@@ -49,7 +49,7 @@ def recover(config: Config = DEFAULT_CONFIG) -> None:
     from hilum.audit import AuditedAct, AuditedObject, ObjectType
     from hilum.cli.audited import audited
     from hilum.config import load
-    from hilum.recovering import recover as make_again
+    from hilum.housekeeping.recovering import recover as make_again
     from hilum.service.preflight import alone_in
     from hilum.service.roles import Role
 

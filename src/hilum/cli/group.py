@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from hilum.process import lasting
+from hilum.processes.process import lasting
 
 # What each file of `hilum.cli` brings, in the order of --help.
 FILES = {

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from hilum.choosing import Version
 from hilum.cli.app import clock
 from hilum.cli.tables import add_row
+from hilum.patients.choosing import Version
 
 NOTHING_WAITS = "Nothing of this study waits for a decision."
 

@@ -120,9 +120,9 @@ def enable(name: ModuleName, config: Config = DEFAULT_CONFIG) -> None:
 
 def _require(site: "Site", name: str) -> None:
     """Fail unless a module with this name is installed, or a rule names it."""
+    from hilum.acts.pausing import require_module
     from hilum.hosts.discovery import installed_modules
     from hilum.hosts.place import Place
-    from hilum.pausing import require_module
 
     named = {rule.module for rule in site.rule}
     if name not in named:

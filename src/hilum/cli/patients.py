@@ -30,11 +30,11 @@ def decide(
 
     This shows patient data.
     """
-    from hilum import choosing
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.cli.audited import ask_on_record, audited
     from hilum.cli.identities import how_to_choose, table
     from hilum.cli.tables import print_table
+    from hilum.patients import choosing
     from hilum.records import views
 
     site, records = site_and_records(config)

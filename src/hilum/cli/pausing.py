@@ -29,7 +29,7 @@ def pause(
     name: PlaceName, reason: PauseReason, kind: Kind = None, config: Config = DEFAULT_CONFIG
 ) -> None:
     """Leave a destination, a source or a worklist alone until `hilum resume`."""
-    from hilum.pausing import kind_called
+    from hilum.acts.pausing import kind_called
 
     site, records = site_and_records(config)
     begin(site, records, kind_called(site, name, kind), name, reason)
@@ -38,7 +38,7 @@ def pause(
 @app.command()
 def resume(name: PlaceName, kind: Kind = None, config: Config = DEFAULT_CONFIG) -> None:
     """Let a destination, a source or a worklist go on that was paused."""
-    from hilum.pausing import kind_called
+    from hilum.acts.pausing import kind_called
 
     site, records = site_and_records(config)
     end(site, records, kind_called(site, name, kind), name)
@@ -46,7 +46,7 @@ def resume(name: PlaceName, kind: Kind = None, config: Config = DEFAULT_CONFIG) 
 
 def begin(site: "Site", records: "Records", kind: PausedKind, name: str, reason: str) -> None:
     """Pause it, on record, and say what that means."""
-    from hilum import pausing
+    from hilum.acts import pausing
     from hilum.audit import AuditedAct
     from hilum.audit.system_user import actor_here
     from hilum.cli.audited import audited
@@ -62,7 +62,7 @@ def begin(site: "Site", records: "Records", kind: PausedKind, name: str, reason:
 
 def end(site: "Site", records: "Records", kind: PausedKind, name: str) -> None:
     """Let it go on, on record, and say what that means."""
-    from hilum import pausing
+    from hilum.acts import pausing
     from hilum.audit import AuditedAct
     from hilum.cli.audited import audited
 

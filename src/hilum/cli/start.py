@@ -11,10 +11,10 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
-from hilum.control_groups import stand_aside
 from hilum.errors import HilumError
 from hilum.logs import hear_ourselves
-from hilum.process import fork_server, lasting
+from hilum.processes.control_groups import stand_aside
+from hilum.processes.process import fork_server, lasting
 from hilum.service.roles import PROCESSES, Role
 
 

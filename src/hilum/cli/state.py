@@ -195,7 +195,7 @@ def trace(
     """Show every event of one study in order, with times and reasons, and what people asked for."""
     from contextlib import closing
 
-    from hilum.asked import trace_with_people
+    from hilum.acts.asked import trace_with_people
     from hilum.audit import AuditStore, audit_file
     from hilum.records import views
 

@@ -19,7 +19,7 @@ from hilum.cli.app import (
 )
 from hilum.cli.finding import FROM_INPUT
 from hilum.cli.headers import headers_only
-from hilum.process import lasting
+from hilum.processes.process import lasting
 from hilum.wording import sentence
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from hilum.config.site import Site
 from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.inbox.room import with_room
-from hilum.recipients import recipients
 from hilum.records import Records
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
-from hilum.same_runs import module_of
-from hilum.workitems import Workitems
+from hilum.study.recipients import recipients
+from hilum.study.same_runs import module_of
+from hilum.study.workitems import Workitems
 
 
 class Comparison:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from hilum.assessments.decision import AssessmentDecision
 from hilum.config.fields import Settings, code_of_scheme
-from hilum.decision import AssessmentDecision
 
 
 class AssessmentSettings(Settings):

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 from fastapi import HTTPException, Path
 from pydantic import StringConstraints
 
-from hilum.asking import answer_to, audited_fetch, request, said
+from hilum.acts.asking import answer_to, audited_fetch, request, said
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.acts import OF_STUDY, StudyAct, acts_on, called
 from hilum.console.desk import Desk

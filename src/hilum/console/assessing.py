@@ -9,7 +9,7 @@ from typing import Protocol
 
 from fastapi import HTTPException
 
-from hilum.assessing import (
+from hilum.assessments.assessing import (
     CHANGED,
     MayBeAssessed,
     audited,
@@ -17,10 +17,10 @@ from hilum.assessing import (
     objection_to,
     said_here,
 )
+from hilum.assessments.decision import AssessmentDecision
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
-from hilum.decision import AssessmentDecision
 from hilum.people.visitor import Visitor
 from hilum.records import Records
 from hilum.records.assessed import Assessment, last_of_each, standing_with

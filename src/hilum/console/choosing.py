@@ -5,11 +5,11 @@ from dataclasses import replace
 from fastapi import HTTPException
 
 from hilum.audit import AuditedAct, AuditedObject
-from hilum.choosing import Version, choose, patient_ids_of, versions_of
 from hilum.console.acting import GatewayReply, WantedAct, ask_for
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
 from hilum.console.mishaps import told_as
+from hilum.patients.choosing import Version, choose, patient_ids_of, versions_of
 from hilum.people.visitor import Visitor
 from hilum.records.listed import ListedStudy
 from hilum.records.states import RequestAction

@@ -13,7 +13,7 @@ from PIL import Image
 from hilum.dicom.pixels import stored_frame
 from hilum.dicom.rendering import rendered
 from hilum.logs import speak_alone
-from hilum.process import data_bytes, die_with_parent
+from hilum.processes.process import data_bytes, die_with_parent
 
 SIDE = 160  # pixels of the longer side: twice what pages show, for fine displays
 SECONDS, MEMORY = 20, 2 << 30  # for one picture

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Form
 from starlette.exceptions import HTTPException
 
-from hilum import pausing
+from hilum.acts import pausing
 from hilum.audit import AuditedAct
 from hilum.console.desk import Desk
 from hilum.console.mishaps import told_as

@@ -22,7 +22,7 @@ from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
 from hilum.console.known import KnownModules
 from hilum.logs import going_on
-from hilum.process import lasting
+from hilum.processes.process import lasting
 from hilum.records import Records
 from hilum.transport.tls import RenewedContext
 

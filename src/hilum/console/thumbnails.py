@@ -11,7 +11,7 @@ from threading import BoundedSemaphore
 
 from hilum.console import drawing
 from hilum.errors import HilumError
-from hilum.process import fork_server
+from hilum.processes.process import fork_server
 
 AT_ONE_TIME = 2
 KEPT = 500  # pictures

@@ -6,7 +6,7 @@ from hilum.config.site import Rule
 from hilum.console.desk import Desk
 from hilum.inbox import Inbox
 from hilum.records.search import StudyQuery
-from hilum.trying import RuleTrial, TrialOutcome, study_on_disk, try_rules
+from hilum.study.trying import RuleTrial, TrialOutcome, study_on_disk, try_rules
 
 MOST_STUDIES = 20
 

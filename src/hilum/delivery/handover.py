@@ -19,8 +19,8 @@ from hilum.records import Records
 from hilum.records.models.deliveries import Delivery, DeliveryReceipt
 from hilum.records.states import EventKind
 from hilum.results import Result
+from hilum.study.workitems import Workitems
 from hilum.wording import counted
-from hilum.workitems import Workitems
 
 SHORTEST_LAG_SECONDS = 5.0  # for which a destination is asked whether something arrived, at least
 DONE = (Acceptance.TAKEN, Acceptance.NEEDLESS)

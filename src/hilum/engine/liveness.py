@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 
 from hilum.engine import durable
-from hilum.process import is_alive, own_start_time
+from hilum.processes.process import is_alive, own_start_time
 from hilum.records import Records
 from hilum.records.executors import DEAD_SECONDS
 from hilum.records.models.standings import Executor

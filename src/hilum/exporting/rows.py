@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.pseudonyms import Pseudonyms
 from hilum.records.assessed import last_of_each, standing_with
 from hilum.records.exports import ExportedRun

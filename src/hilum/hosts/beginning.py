@@ -25,7 +25,7 @@ from hilum.hosts.walls import limits
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.module import Input, Module, Need, inputs_of, parameters_of
 from hilum.module.description import Description, Judge
-from hilum.process import die_with_parent, tie_to
+from hilum.processes.process import die_with_parent, tie_to
 from hilum.servers import Ask
 from hilum.wording import counted
 

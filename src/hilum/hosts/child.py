@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from hilum.control_groups import MemoryGroup
 from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed
 from hilum.hosts import Job, Place
 from hilum.hosts.channel import Ended
@@ -20,6 +19,7 @@ from hilum.hosts.shelf import shelf_bytes
 from hilum.hosts.walls import files
 from hilum.module import Module
 from hilum.module.protocol import starts_processes
+from hilum.processes.control_groups import MemoryGroup
 
 log = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.waiting import Deadline
 from hilum.inbox import write_durably
 from hilum.inbox.room import free_mib, no_room
-from hilum.process import children_deaf_to_ctrl_c, fork_server, kill_group, start_time
+from hilum.processes.process import children_deaf_to_ctrl_c, fork_server, kill_group, start_time
 from hilum.servers import ServerReply, ServerRequest, Terms
 
 START_SECONDS = 120

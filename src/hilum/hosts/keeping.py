@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from hilum.hosts.walls import limits
 from hilum.hosts.walls.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
-from hilum.process import descendants, tie_to
+from hilum.processes.process import descendants, tie_to
 
 NAME = "hilum keeper"  # what `ps` shows
 MOST_SWEEPS = 200  # after which the keeper ends its whole group, and itself with it

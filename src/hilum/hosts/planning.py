@@ -10,7 +10,6 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.config.kinds import HostSettings
-from hilum.control_groups import MemoryGroup
 from hilum.environments import InEnvironment
 from hilum.hosts.elsewhere import Interpreter, interpreter_of
 from hilum.hosts.place import Place
@@ -19,6 +18,7 @@ from hilum.hosts.walls import Reach, Wall, files, standing
 from hilum.module import Module
 from hilum.module.origin import CodeOrigin
 from hilum.module.protocol import starts_processes
+from hilum.processes.control_groups import MemoryGroup
 from hilum.servers import Terms
 
 MOST_TO_DESCRIBE = 8192  # MiB, also where a run may take more

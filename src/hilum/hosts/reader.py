@@ -19,7 +19,7 @@ from hilum.hosts.place import Place
 from hilum.hosts.planning import ChildPlan, plan_to_describe
 from hilum.hosts.scratch import make_scratch, remove
 from hilum.module.origin import CodeOrigin
-from hilum.process import children_deaf_to_ctrl_c, fork_server
+from hilum.processes.process import children_deaf_to_ctrl_c, fork_server
 from hilum.wording import printable
 
 LOAD_SECONDS = 45.0  # in which the code of a module is to load

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from hilum.inbox import write_durably
-from hilum.process import is_alive, own_start_time
+from hilum.processes.process import is_alive, own_start_time
 
 LAST_WORDS = 20_000  # bytes
 TRACEBACK = "traceback.txt"

@@ -17,9 +17,9 @@ from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.findings import Findings
-from hilum.given_exam import EarlierExam
 from hilum.module import ModuleFacts
 from hilum.pseudonyms import Pseudonyms
+from hilum.study.given_exam import EarlierExam
 
 
 class WrittenFile(NamedTuple):
@@ -34,7 +34,7 @@ class WrittenFile(NamedTuple):
 class Analysis:
     """One run of one module on one study: everything the writers need, nothing else.
 
-    The UIDs of all objects follow from `workitem_id` (`hilum.runs`). `created` comes from the
+    The UIDs of all objects follow from `workitem_id` (`hilum.study.runs`). `created` comes from the
     workitem, so that a repeated writing gives identical bytes. `inputs` holds
     the chosen series by input name, several for films (empty if none could be chosen and the
     findings are a refusal). `reasons` says why they were chosen; `incomplete` says what was

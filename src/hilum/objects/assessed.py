@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hilum.arrival import Arrival
-from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison.priors import compared
 from hilum.config import parse
 from hilum.config.kinds import Encoding, HostSettings
@@ -27,7 +25,6 @@ from hilum.dicom.header import text_of
 from hilum.dicom.identity import attributes
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, earlier_of, exam_of, lack_of, parts_of
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
@@ -49,8 +46,11 @@ from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
 from hilum.offline.report import ReportState, ResultFile, StudyReport
 from hilum.results import suffix_of
-from hilum.routing import Selection, whose
-from hilum.runs import run_uid
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import Hold, NotApplicable, Run, Wait, decide
+from hilum.study.earlier import ChosenEarlier, earlier_of, exam_of, lack_of, parts_of
+from hilum.study.routing import Selection, whose
+from hilum.study.runs import run_uid
 
 # a person waits for it, who can end it
 UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hilum.arrival import Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import NONE, OwnResults
 from hilum.dicom.salvage import Readable, readable
@@ -21,6 +20,7 @@ from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, is_same_object
 from hilum.sources.folder import FoundFile, files_below, is_index, unreadable
+from hilum.study.arrival import Arrival
 from hilum.wording import counted, printable
 
 NAMED = 3  # files of one kind in a line for a terminal

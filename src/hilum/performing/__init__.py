@@ -15,10 +15,10 @@ from dataclasses import replace
 from hilum.config.kinds import WorklistSettings
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError
-from hilum.hints import Asked, HintSender, gateway_address
 from hilum.performing.finding import item_of
 from hilum.performing.outputs import outputs_of
 from hilum.performing.table import seen
+from hilum.processes.hints import Asked, HintSender, gateway_address
 from hilum.records import Records
 from hilum.records.models.requests import Wish, WorklistStep
 from hilum.records.models.workitems import Workitem

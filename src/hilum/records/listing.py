@@ -28,10 +28,10 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
+from hilum.study.verdict import Verdict
 from hilum.summary import Summary, refusal_in
 from hilum.summary.numbers import MeasurementSummary
 from hilum.summary.remarks import NoteSummary, UrgencySummary
-from hilum.verdict import Verdict
 
 ADDRESS = 12  # characters
 LONGEST = 300  # characters of a reason

@@ -12,7 +12,7 @@ from typing import NoReturn
 from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.logs import configure_logging
-from hilum.process import die_with_parent
+from hilum.processes.process import die_with_parent
 from hilum.records import Records, records_url
 
 UNUSABLE = 74  # exit status (EX_IOERR of sysexits.h): our database is damaged or gone

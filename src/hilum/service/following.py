@@ -20,7 +20,7 @@ from hilum.config.site import Site
 from hilum.config.versions import SettingsVersions
 from hilum.errors import HilumError, where
 from hilum.logs import configure_logging
-from hilum.process import children_deaf_to_ctrl_c, die_with_parent
+from hilum.processes.process import children_deaf_to_ctrl_c, die_with_parent
 from hilum.service.preflight import require_free_ports
 from hilum.service.roles import Role
 

@@ -6,13 +6,22 @@ import time
 from collections.abc import Iterable
 from typing import assert_never
 
+from hilum.acts.fetching import Fetches
+from hilum.acts.requests import obey
 from hilum.alarms.telling import AlarmWatch
+from hilum.assessments.received_assessments import read_assessments
 from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
-from hilum.fetching import Fetches
-from hilum.flow import Flow
-from hilum.hints import (
+from hilum.hosts.discovery import discover
+from hilum.hosts.place import Place
+from hilum.housekeeping.retention import Retention
+from hilum.inbox import OTHER_CONTENT
+from hilum.logs import going_on
+from hilum.patients.older_runs import remember_all
+from hilum.patients.patient_updates import PatientUpdatesTaken
+from hilum.performing.keeping import start_performers
+from hilum.processes.hints import (
     Aborted,
     Asked,
     Assessed,
@@ -34,20 +43,11 @@ from hilum.hints import (
     gateway_address,
     wake_workers,
 )
-from hilum.hosts.discovery import discover
-from hilum.hosts.place import Place
-from hilum.identifying import note_older
-from hilum.inbox import OTHER_CONTENT
-from hilum.logs import going_on
-from hilum.older_runs import remember_all
-from hilum.patient_updates import PatientUpdatesTaken
-from hilum.performing.keeping import start_performers
-from hilum.received_assessments import read_assessments
 from hilum.records import Records
 from hilum.records.copies import Keeper
-from hilum.requests import obey
-from hilum.retention import Retention
 from hilum.service.beginning import begin, open_records
+from hilum.study.flow import Flow
+from hilum.study.identifying import note_older
 
 SWEEP_SECONDS = 60.0
 TURN_SECONDS = 0.05  # while something is going on

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from hilum.config.receiver import Receiver
-from hilum.hints import HintSender
 from hilum.inbox.room import MEBIBYTE
 from hilum.inbox.starts import Starts
 from hilum.logs import configure_logging
-from hilum.process import data_bytes, die_with_parent
+from hilum.processes.hints import HintSender
+from hilum.processes.process import data_bytes, die_with_parent
 from hilum.sources.dimse import StorageServer
 from hilum.transport.dimse import quieten_libraries
 

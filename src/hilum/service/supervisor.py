@@ -20,13 +20,13 @@ from hilum.checking import check_for
 from hilum.config import site_in
 from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.site import Site
-from hilum.deaths import Death, note_death
 from hilum.errors import RECOVER, RecordsUnusable
-from hilum.hints import Died, HintSender, gateway_address
 from hilum.logs import also_logging
 from hilum.people.entrance import address_of
 from hilum.privacy import make_private
-from hilum.process import (
+from hilum.processes.deaths import Death, note_death
+from hilum.processes.hints import Died, HintSender, gateway_address
+from hilum.processes.process import (
     children_deaf_to_ctrl_c,
     fork_server,
     renew_fork_server,

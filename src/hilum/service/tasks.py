@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
-from hilum.hints import gateway_address, worker_address
+from hilum.processes.hints import gateway_address, worker_address
 from hilum.service.roles import Role
 
 # What one role does not use is not given to it, so that no change of it ends its processes.

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from hilum.config.updates import PatientUpdates
 from hilum.errors import MessageError
-from hilum.hints import HintSender, Updated
 from hilum.hl7.adt import EventNotTaken, PatientUpdate
 from hilum.hl7.answers import (
     EVENT,
@@ -24,6 +23,7 @@ from hilum.hl7.answers import (
 )
 from hilum.hl7.er7 import ReceivedMessage
 from hilum.inbox import updates
+from hilum.processes.hints import HintSender, Updated
 from hilum.service.beginning import begin
 from hilum.service.mllp_server import MllpServer
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hilum.config.kinds import SourceSettings
 from hilum.config.site import Site
-from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging
-from hilum.process import die_with_parent
+from hilum.processes.hints import HintReceiver, HintSender, wake_address
+from hilum.processes.process import die_with_parent
 from hilum.service.beginning import open_records
 from hilum.watching import Watch
 

@@ -10,12 +10,12 @@ from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
 from hilum.errors import HilumError
-from hilum.flow import Flow
-from hilum.hints import HintReceiver
 from hilum.hosts.discovery import installed_modules
 from hilum.hosts.place import Place
+from hilum.processes.hints import HintReceiver
 from hilum.service.beginning import begin, open_records
 from hilum.service.roles import FINISH
+from hilum.study.flow import Flow
 
 TURN_SECONDS = 0.5
 

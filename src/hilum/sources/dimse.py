@@ -25,7 +25,6 @@ from pynetdicom.transport import AssociationServer
 
 from hilum.config.receiver import Receiver
 from hilum.dicom.uids import is_uid
-from hilum.hints import Aborted, Assessed, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
     OTHER_CONTENT,
     Inbox,
@@ -36,6 +35,15 @@ from hilum.inbox import (
 from hilum.inbox.assessments import Slip
 from hilum.inbox.growing import Growing
 from hilum.inbox.room import require_room
+from hilum.processes.hints import (
+    Aborted,
+    Assessed,
+    Committed,
+    HintSender,
+    Quarantined,
+    Released,
+    hint_of,
+)
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut, TlsConnection

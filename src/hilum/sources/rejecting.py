@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from hilum.hints import HintSender, Rejected
+from hilum.processes.hints import HintSender, Rejected
 from hilum.rejections import MOST_ROWS, Rejection, RejectionKey, RejectionKind, Rejections
 
 LOG_AGAIN_SECONDS = 600.0

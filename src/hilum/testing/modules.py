@@ -6,19 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hilum.arrival import Arrival
-from hilum.assembly import Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import earlier_of, parts_of
 from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.hosts import Job
 from hilum.hosts.inside import run_here
 from hilum.module import MEMBERS, Module, facts_of, inputs_of
 from hilum.objects import Analysis, write_what_can_be
+from hilum.study.arrival import Arrival
+from hilum.study.assembly import Run, decide
+from hilum.study.earlier import earlier_of, parts_of
 from hilum.testing.beside import as_ours
 from hilum.testing.samples import CREATED
 

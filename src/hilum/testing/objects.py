@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom.identity import PATIENT_AND_STUDY
 from hilum.dicom.part10 import as_file
 from hilum.dicom.text import is_valid

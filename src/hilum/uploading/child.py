@@ -14,11 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 from hilum.errors import UploadError, where
-from hilum.hints import HintSender, gateway_address
 from hilum.inbox import Inbox
 from hilum.inbox.room import is_full
 from hilum.logs import speak_alone
-from hilum.process import data_bytes, die_with_parent
+from hilum.processes.hints import HintSender, gateway_address
+from hilum.processes.process import data_bytes, die_with_parent
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import UploadIntake
 from hilum.uploading.talk import LONGEST_PROBLEM, MESSAGE, Message, NewStudy, Told

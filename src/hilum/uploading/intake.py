@@ -8,10 +8,10 @@ from hilum.dicom.header import read_header
 from hilum.dicom.salvage import may_be_dicom, readable
 from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError, UploadError
-from hilum.hints import HintSender, hint_of
 from hilum.inbox import Inbox, Intake, Receipt
 from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import require_room
+from hilum.processes.hints import HintSender, hint_of
 from hilum.sources.folder import is_index
 from hilum.uploading.archive import (
     PIECE,

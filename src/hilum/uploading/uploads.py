@@ -24,11 +24,11 @@ from pydantic import ValidationError
 
 from hilum.audit.auditor import AuditedPerson
 from hilum.errors import HilumError, UploadError
-from hilum.hints import Aborted, HintSender, Released, gateway_address
 from hilum.inbox.room import require_room
 from hilum.logs import going_on
 from hilum.privacy import make_private
-from hilum.process import fork_server
+from hilum.processes.hints import Aborted, HintSender, Released, gateway_address
+from hilum.processes.process import fork_server
 from hilum.uploading import child
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import CALLER

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hilum.config.kinds import SourceSettings
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError, where
-from hilum.hints import HintSender, Started
+from hilum.processes.hints import HintSender, Started
 from hilum.records import Records
 from hilum.records.states import SourceState
 from hilum.sources import Portion, open_source

@@ -19,9 +19,9 @@ from itertools import repeat
 
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError, SourceRefused, where
-from hilum.hints import Counted, HintSender, Released, hint_of
 from hilum.inbox import Inbox, Intake
 from hilum.inbox.room import require_room
+from hilum.processes.hints import Counted, HintSender, Released, hint_of
 from hilum.records import Records
 from hilum.records.states import EventKind
 from hilum.sources import Listed, Portion, Source

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hilum.dicom.doubt import held_for
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, EventKind, PausedKind, WorkitemKind, WorkitemState
+from hilum.study.verdict import Verdict
 from hilum.summary import refusal_in
-from hilum.verdict import Verdict
 from hilum.why.deliveries import ALL_IS_WELL, of_deliveries
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known, moment

@@ -14,7 +14,7 @@ from typing import Any
 from hilum.config import load
 from hilum.config.site import Site
 from hilum.errors import HilumError
-from hilum.process import descendants
+from hilum.processes.process import descendants
 from hilum.records import Records, records_url
 from hilum_lab.network.processes import Child, listens
 

@@ -27,7 +27,7 @@ from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
 from hilum.people.entrance import entrance, system_user
-from hilum.process import is_alive, own_start_time
+from hilum.processes.process import is_alive, own_start_time
 from hilum.records import Records, records_url, views
 from hilum.records.views import StudyView, TraceLine, as_json
 from hilum.service.supervisor import Supervisor

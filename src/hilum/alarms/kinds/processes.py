@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import groupby
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.deaths import KEPT_SECONDS, Death, deaths_in
+from hilum.processes.deaths import KEPT_SECONDS, Death, deaths_in
 from hilum.severity import Severity
 
 AGAIN_AND_AGAIN = 5  # deaths within the last ten minutes

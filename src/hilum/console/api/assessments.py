@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import Body
 
+from hilum.assessments.decision import AssessmentDecision
 from hilum.console.api import V1
 from hilum.console.assessing import assess_at, readings_of
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
 from hilum.console.looking import note_look, study_at
-from hilum.decision import AssessmentDecision
 from hilum.people.roles import Permission
 from hilum.records.assessed import Assessment
 from hilum.records.states import AssessmentStanding

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import Body
 
-from hilum.choosing import StatedIdentity, Version, VersionKind, what_choosing_does
 from hilum.console.api import V1
 from hilum.console.api.acts import PATIENCE, ActReply
 from hilum.console.choosing import choose_at, seen_versions
@@ -13,6 +12,7 @@ from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
 from hilum.console.looking import study_at
+from hilum.patients.choosing import StatedIdentity, Version, VersionKind, what_choosing_does
 from hilum.people.roles import Permission
 
 endpoints = resource()

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import Body
 
+from hilum.acts.pausing import kind_called, require_module
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.console.pausing import begin_pause, end_pause
-from hilum.pausing import kind_called, require_module
 from hilum.people.roles import Permission
 from hilum.records.states import PausedKind
 from hilum.records.views import as_json

@@ -8,8 +8,8 @@ from fastapi import HTTPException, Path
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
-from hilum.hints import Asked, HintSender, wake_address
 from hilum.people.roles import Permission
+from hilum.processes.hints import Asked, HintSender, wake_address
 
 endpoints = resource()
 

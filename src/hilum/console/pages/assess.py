@@ -6,13 +6,13 @@ from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from hilum.assessments.decision import AssessmentDecision
 from hilum.console.assessing import assess_at
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.pages.study import LONGEST_TYPED, study_page
 from hilum.console.refusing import RefusedForm, TypedForm
-from hilum.decision import AssessmentDecision
 from hilum.errors import AuditUnavailable
 from hilum.people.roles import Permission
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from hilum.acts.pausing import LONGEST_REASON
 from hilum.config.kinds import DestinationSettings
 from hilum.console.acting import ask_for_each
 from hilum.console.desk import Desk, OurDesk
@@ -14,7 +15,6 @@ from hilum.console.guard import OurVisitor
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
 from hilum.destinations import checks_of
-from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.models.requests import Wish

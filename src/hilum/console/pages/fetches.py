@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from hilum.asking import MOST_AT_ONCE, studies_typed
+from hilum.acts.asking import MOST_AT_ONCE, studies_typed
 from hilum.console.acting import RequestNumber, fetch_asked, fetch_from, fetched_from
 from hilum.console.desk import Desk, FetchedStudy, OurDesk
 from hilum.console.endpoints import pages

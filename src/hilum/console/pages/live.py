@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.live import stream_to
-from hilum.hints import gateway_address, is_abandoned
 from hilum.people.roles import Permission
+from hilum.processes.hints import gateway_address, is_abandoned
 
 TICK_SECONDS = 20  # after which a page is made again even if nothing happened: it says how long ago
 

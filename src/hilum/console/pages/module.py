@@ -5,6 +5,7 @@ import time
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from hilum.acts.pausing import LONGEST_REASON
 from hilum.answers import Checked
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.checking import server_of
@@ -23,7 +24,6 @@ from hilum.hosts.server import ServerHostSettings
 from hilum.hosts.server.checking import checks_of
 from hilum.module import ModuleFacts
 from hilum.module.takes import Takes
-from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import PausedKind, WorkitemState

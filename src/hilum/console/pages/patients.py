@@ -6,7 +6,6 @@ from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from hilum.choosing import what_choosing_does
 from hilum.console.choosing import choose_at, seen_versions
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
@@ -15,6 +14,7 @@ from hilum.console.looking import study_at
 from hilum.console.pages.study import ANSWERED_IN
 from hilum.console.refusing import RefusedForm, TypedForm
 from hilum.errors import AuditUnavailable
+from hilum.patients.choosing import what_choosing_does
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records.states import RequestAction

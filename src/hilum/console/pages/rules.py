@@ -15,7 +15,7 @@ from hilum.console.saving import why_fixed
 from hilum.console.trials import MOST_STUDIES, StudyTrial, trials_of
 from hilum.errors import ConfigurationError
 from hilum.people.roles import Permission
-from hilum.trying import rules_in
+from hilum.study.trying import rules_in
 
 LONGEST = 50_000  # characters of rules
 

@@ -14,10 +14,10 @@ from hilum.console.acting import WantedAct, ask_for
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.missed import MissedStudy, missed
 from hilum.people.roles import Permission
 from hilum.records.listed import ListedStudy
 from hilum.records.states import RequestAction
+from hilum.study.missed import MissedStudy, missed
 
 DAY = 86_400.0  # seconds
 PATIENCE = 8.0  # seconds that a page may take to read images

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from hilum.asked import trace_with_people
+from hilum.acts.asked import trace_with_people
 from hilum.audit import AuditedAct
 from hilum.console.acting import LONGEST_REASON, WantedAct, ask_at
 from hilum.console.acts import OF_STUDY, acts_on

@@ -5,6 +5,7 @@ import time
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from hilum.acts.pausing import LONGEST_REASON
 from hilum.answers import Checked
 from hilum.config.kinds import WorklistSettings
 from hilum.console.desk import Desk, OurDesk
@@ -12,7 +13,6 @@ from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
-from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import PausedKind

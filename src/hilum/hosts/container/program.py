@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from hilum.errors import MachineError, MissingPartError, ModuleError
-from hilum.process import is_alive, own_start_time
+from hilum.processes.process import is_alive, own_start_time
 
 PROGRAMS = ("podman", "docker")
 LABEL = "hilum.worker"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from hilum.control_groups import MemoryGroup
 from hilum.hosts.walls import calls, files, limits
 from hilum.hosts.walls.kernel import machine
+from hilum.processes.control_groups import MemoryGroup
 
 SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share")
 # Read by the C library, by Python and by the inference libraries; nothing in them is private.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.dicom.text import cleaned

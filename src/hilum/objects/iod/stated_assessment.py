@@ -14,7 +14,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.header import HOSTILE, text_of
 from hilum.dicom.uids import is_uid

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum.process import is_alive
+from hilum.processes.process import is_alive
 from hilum.records.schema import Transact
 
 executor = sa.table(  # as in every version so far

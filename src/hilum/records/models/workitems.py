@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from hilum.config.site import Rule
-from hilum.given_exam import EarlierExam
 from hilum.records.states import WorkitemKind, WorkitemState
+from hilum.study.given_exam import EarlierExam
+from hilum.study.verdict import Verdict
 from hilum.summary import Summary
-from hilum.verdict import Verdict
 
 
 def _known_settings(rule: Any) -> Any:

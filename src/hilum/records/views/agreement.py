@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from hilum.decision import AssessmentDecision
+from hilum.assessments.decision import AssessmentDecision
 from hilum.records import Records
 from hilum.records.assessed import last_of_each, standing_with
 from hilum.records.assessments import AssessedResult, ResultVersion

@@ -12,8 +12,8 @@ from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.search import StudyQuery
 from hilum.records.states import PROVEN, StudyState, WorkitemKind, WorkitemState
 from hilum.records.views.finding import PAGE, find, page_count
+from hilum.study.verdict import Verdict
 from hilum.summary import Summary, refusal_in
-from hilum.verdict import Verdict
 
 ALL = StudyQuery()
 OPEN = tuple(StudyState(state) for state in WorkitemState if not state.final)

@@ -1,0 +1,1 @@
+"""What readers say of results: by whom it can be said, and who is told."""

@@ -1,0 +1,1 @@
+"""How our processes begin, end together, are limited together, and wake each other."""
