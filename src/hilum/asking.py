@@ -18,6 +18,7 @@ from hilum.records.models.workitems import Workitem
 from hilum.records.requests import NOTHING_CHOSEN
 from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RUN, RequestAction, WorkitemState
 from hilum.records.views import studies_named, study_called
+from hilum.why.question import LONGEST
 
 MOST_AT_ONCE = 1000  # studies that are fetched
 SEPARATORS = re.compile(r"[\n\r\t,;]+")  # an accession number may hold a space
@@ -117,11 +118,16 @@ def studies_typed(text: str) -> list[str]:
     Raises
     ------
     HilumError
-        There is none, or there are too many for one list.
+        There is none, one is too long to be one, or there are too many for one list.
     """
     found = list(dict.fromkeys(filter(None, map(str.strip, SEPARATORS.split(text)))))
     if not found:
         raise HilumError("name a study: an accession number, or a Study Instance UID")
+    if too_long := [one for one in found if len(one) > LONGEST]:
+        raise HilumError(
+            f"a line of the list has {len(too_long[0])} characters, and no accession number and no"
+            f" UID has more than {LONGEST}: write one a line, or commas between them"
+        )
     if len(found) > MOST_AT_ONCE:
         most = f"at most {MOST_AT_ONCE} studies are fetched at once"
         raise HilumError(f"{most}, and these are {len(found)}: make several lists")

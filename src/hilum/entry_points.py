@@ -37,9 +37,13 @@ def _changed(folder: Path) -> int:
 
 @lru_cache
 def _packages(folder: Path, _changed: int) -> tuple[str, ...]:
-    """The packages in a folder that register something with Hilum."""
+    """The packages in a folder that register something with Hilum.
+
+    What is left of one that was not removed to its end has no name any more.
+    """
     found = distributions(path=[str(folder)])
-    return tuple(one.name for one in found if any(_is_ours(point) for point in one.entry_points))
+    ours = (one.name for one in found if any(_is_ours(point) for point in one.entry_points))
+    return tuple(filter(None, ours))
 
 
 def _is_ours(point: EntryPoint) -> bool:

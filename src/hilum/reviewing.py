@@ -16,7 +16,6 @@ from hilum.workitems import Workitems
 
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
 MACHINE_SECONDS = 30.0  # the same where the machine lacked something: it may have it soon
-MODULE_SECONDS = 60.0  # the same where a module cannot be used, which a start of Hilum may end
 UNKNOWN = "it is not installed"
 
 log = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ class Rules:
     def _without_module(self, rule: Rule) -> Wait:
         why = self._problems.get(rule.module, UNKNOWN)
         text = f"{NOT_JUDGED_YET}: the module {rule.module} cannot be used: {why}"
-        return _wait(Unjudged(text, MODULE_SECONDS))
+        return _wait(Unjudged(text, UNJUDGED_SECONDS))  # a module is looked for at a start only
 
 
 def _wait(why: Unjudged) -> Wait:

@@ -461,11 +461,13 @@ def test_a_list_of_studies_is_fetched_and_each_is_told(tmp_path: Path) -> None:
         address = house.records.identifiers.addresses(["1.2.3"])["1.2.3"]
         assert f'<a href="/studies/{address}">A1</a>' in shown
         assert "A2 failed Not fetched: it is not there" in text_of(shown)
+        assert "<td></td></tr>" in shown  # nothing is said of the third one yet
         house.records.requests.answer(third.id, False, "not fetched")
         assert "every 2s" not in client.get(path).text
         with house.client(UserRole.ADMINISTRATOR) as another:
             assert another.get(path).status_code == 404
-        for text in ("", " ,;\n", "\n".join(map(str, range(MOST_AT_ONCE + 1)))):
+        too_many = "\n".join(map(str, range(MOST_AT_ONCE + 1)))
+        for text in ("", " ,;\n", too_many, f"A1\n{'7' * 65}"):
             refused = client.post("/fetches", data={"archive": "archive", "study": text})
             assert refused.status_code == 422
         assert len(house.records.requests.to_fetch()) == 0

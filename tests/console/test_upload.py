@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -287,9 +288,10 @@ def test_the_form_needs_no_scripts(house: House, slices: list[bytes]) -> None:
 
 
 def spans(least: float, most: float) -> st.SearchStrategy[tuple[float, float] | None]:
-    """Ranges that a module may declare, or none."""
+    """Ranges that a module may declare, also without an end, or none."""
     bounds = st.floats(least, most).map(lambda value: round(value, 2))
-    return st.none() | st.tuples(bounds, bounds).map(lambda pair: (min(pair), max(pair)))
+    pairs = st.tuples(bounds, bounds | st.just(inf))
+    return st.none() | pairs.map(lambda pair: (min(pair), max(pair)))
 
 
 @given(
@@ -323,6 +325,7 @@ def test_none_can_be_made_up_of_what_is_no_volume_and_no_film() -> None:
     assert not can_be_made_for({"series": Input("US")})
     assert not can_be_made_for({})
     assert can_be_made_for({"series": Input("CT"), "loop": Input("US", optional=True)})
+    assert can_be_made_for({"series": Input("CT", extent=(200, inf))})
 
 
 def test_a_made_up_study_goes_the_way_of_an_upload_and_its_results_nowhere(tmp_path: Path) -> None:

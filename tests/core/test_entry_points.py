@@ -58,6 +58,13 @@ def test_a_folder_that_did_not_change_is_looked_through_once(
     assert ours._packages.cache_info().misses == before + 1
 
 
+def test_what_is_left_of_a_package_stops_no_other_one(folders: tuple[Path, Path]) -> None:
+    about = write_package(folders[0], "one", {"a": "one:A"}, "hilum.left")
+    (about / "METADATA").unlink()
+    write_package(folders[1], "other", {"b": "other:B"}, GROUP)
+    assert _found() == [("b", "other:B")]
+
+
 @pytest.mark.parametrize("spoil", [shutil.rmtree, Path.touch], ids=["gone", "touched"])
 def test_a_folder_of_the_path_may_be_anything(
     folders: tuple[Path, Path], spoil: Callable[[Path], object]

@@ -1,5 +1,6 @@
 """Our records wait for their database and keep to the diagram of states."""
 
+import socket
 import sqlite3
 import threading
 import time
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 import hilum
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.errors import RecordsUnavailable
-from hilum.records import Records, tables
+from hilum.records import Records, database, tables
 from hilum.records.flowing import ShownResult
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
@@ -57,6 +58,24 @@ def test_whoever_has_less_patience_is_told(locked) -> None:
         records.events.add("1.2", EventKind.RECEIVING, "text")
     unlock()
     records.close()
+
+
+def test_a_database_that_is_silent_is_as_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = {**database.SILENT["postgresql"], "connect_timeout": 2}  # the least that the driver has
+    monkeypatch.setitem(database.SILENT, "postgresql", soon)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://hilum@127.0.0.1:{silent.getsockname()[1]}/hilum"
+        with pytest.raises(RecordsUnavailable, match="timeout"):
+            Records(url, patience=0.1)
+
+
+def test_whoever_gets_no_connection_is_told_the_same(tmp_path: Path) -> None:
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db", patience=0.1)) as records:
+        engine = records.database.engine = sa.create_engine(
+            records.database.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.1
+        )
+        with engine.connect(), pytest.raises(RecordsUnavailable, match="all connections"):
+            records.events.of_study("1.2")
 
 
 def test_a_mistake_of_ours_is_no_reason_to_wait(tmp_path: Path) -> None:

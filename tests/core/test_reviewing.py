@@ -67,6 +67,7 @@ def test_a_module_that_cannot_be_used_stops_no_other_rule(hall: Gateway) -> None
     assert said.sentence == f"The study cannot be judged yet: {why}."
     assert [cure.command for cure in said.cures] == ["hilum modules"]
     assert not hall.records.events.of_kind(uid, EventKind.UNREADABLE)
+    assert hall.flow.arrivals.due(hall.now + 600) == [], "nothing is new until the next start"
     done, answer = ask(hall, RequestAction.RERUN, uid)
     assert (done, f"other waits: cannot be judged yet: {why}" in answer) == (True, True)
     start(hall, {"m": Module, "other": Other}, {})

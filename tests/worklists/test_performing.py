@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
+from hilum.config.site import Rule
 from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.kinds import WORKLISTS
@@ -36,6 +37,7 @@ from hilum.records.states import (
     WorklistState,
 )
 from hilum.requests import obey
+from hilum.reviewing import Rules
 from hilum.testing import check_worklist
 from hilum.why.known import Known
 from hilum.why.study import of_study
@@ -174,6 +176,19 @@ def test_a_step_stays_scheduled_until_its_images_are_here(
     assert receive(hall.made, *contents("one")) == uid
     hall.turn()
     assert manager.state(STEP) == IN_PROGRESS
+
+
+def test_a_rule_whose_module_cannot_be_used_holds_up_no_step(
+    hall: Hall, manager: WorklistManager
+) -> None:
+    rule = Rule(module="gone")
+    hall.flow.rules = Rules([rule], hall.flow.needs, {}, hall.flow.workitems)
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    hall.turn()
+    assert manager.state(STEP) == IN_PROGRESS
+    hall.turn()
+    assert [item.module for item in items(hall.made, uid)] == ["m"]
 
 
 def contents_study() -> str:

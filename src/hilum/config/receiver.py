@@ -37,9 +37,8 @@ class Receiver(Settings):
     max_associations: int = Field(
         32,
         ge=1,
-        description="Most associations at one time; a quarter of them is kept for hosts that "
-        "have sent "
-        "images since the start.",
+        description="Most associations at one time; a quarter of them is kept for hosts that have "
+        "sent images since the start.",
     )
     max_associations_per_host: int = Field(
         16,

@@ -29,6 +29,7 @@ from hilum.records.states import (
     RequestAction,
     StepState,
 )
+from hilum.wording import NOT_JUDGED_YET
 from hilum.worklists import (
     OfferedStep,
     PerformedStep,
@@ -313,10 +314,11 @@ class Performer:
         return number
 
     def _is_here(self, step: WorklistStep) -> bool:
-        """Whether the images are here, and all rules have decided on them."""
+        """Whether the images are here, and all rules have decided on them that can."""
         study = self._records.studies.get(step.study_uid)
-        is_settled = study is not None and study.settled_images > 0
-        return is_settled and self._records.studies.removal(step.study_uid) is None
+        if study is None or self._records.studies.removal(step.study_uid):
+            return False
+        return study.settled_images > 0 or study.reason.startswith(NOT_JUDGED_YET)
 
     def _performed(self, step: WorklistStep) -> PerformedStep:
         now = self._clock()

@@ -30,8 +30,8 @@ def start_performers(site: Site, records: Records) -> None:
         _start(hears, LoggedOnce(hears.called))
 
 
-def _start(kept: "RepeatedDeed", note: Note) -> None:
-    threading.Thread(target=kept.keep_on, args=(note,), name=kept.called, daemon=True).start()
+def _start(one: "RepeatedDeed", note: Note) -> None:
+    threading.Thread(target=one.keep_on, args=(note,), name=one.called, daemon=True).start()
 
 
 @dataclass

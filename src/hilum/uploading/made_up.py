@@ -7,6 +7,7 @@ declaration says. What the module finds in it is another matter: most refuse it,
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import isfinite
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -120,7 +121,8 @@ def _middle(wanted: tuple[float, float] | None, otherwise: float = 1.0) -> float
     """`otherwise` where it is within what is wanted, else a value that is."""
     if wanted is None or wanted[0] <= otherwise <= wanted[1]:
         return otherwise
-    return round((wanted[0] + wanted[1]) / 2, 4)
+    low, high = wanted
+    return round((low + high) / 2, 4) if isfinite(high) else low
 
 
 def _film() -> Iterator[Dataset]:
