@@ -31,6 +31,6 @@ def _of_any_engine(key: Any) -> Any:
 COMPILED = _Shared(MOST)
 
 
-@sa.event.listens_for(sa.Engine, "engine_connect")
-def _share(connection: sa.Connection) -> None:
-    connection.execution_options(compiled_cache=COMPILED)
+# To give it to each engine by an event would make each transaction slower.
+_ANY = property(lambda _engine: COMPILED, lambda _engine, _own: None)
+setattr(sa.Engine, "_compiled_cache", _ANY)  # noqa: B010 - it is typed as what each engine has
