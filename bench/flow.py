@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from hilum import arrivals
-from hilum.assembly import Arrival, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.module import Input

@@ -25,9 +25,11 @@ from pydantic_core import to_jsonable_python
 from hilum.config.site import Rule
 from hilum.records import Records, listing, tables
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Delivery, Study, StudyAddress, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.studies import Study, StudyAddress
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, EventKind, WorkitemKind, WorkitemState
-from hilum.summary import MeasurementSummary
+from hilum.summary.numbers import MeasurementSummary
 from hilum.verdict import Verdict
 
 STUDIES = 100_000

@@ -12,16 +12,13 @@ from typing import Any
 
 import certifi
 import pytest
-import sqlalchemy as sa
 from argon2 import PasswordHasher
 from hypothesis import settings
-from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.util import LRUCache
 
 from hilum.people import passwords
 from hilum_lab import disk
 from hilum_lab.network import chest_exam, exam, head
-from tests import leftovers, samples
+from tests import leftovers, samples, statements  # noqa: F401 - the last shares what is compiled
 from tests.drawn import WHOLE
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres
@@ -29,6 +26,9 @@ from tests.postgres import server as postgres_server
 
 # What is imported and collected lasts: to look through it for garbage again and again is in vain.
 gc.disable()
+# A test makes little garbage that only a search finds; to search as often as Python does took a
+# tenth of the time of some tests.
+SELDOM = (10_000, 10, 10)
 
 ROOT = Path(__file__).parents[1]
 USUAL_UMASK = 0o022
@@ -94,6 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(*SELDOM)
     gc.enable()
 
 
@@ -130,21 +131,6 @@ def _light_passwords() -> Iterator[None]:
     """A hash takes a thousandth of its usual work, which is to slow those down who guess."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _statements_are_compiled_once() -> Iterator[None]:
-    """For all databases of a kind: a Hilum has one of them, and the tests have thousands.
-
-    A fifth of what a short test takes was spent on compiling what others had compiled before.
-    """
-    compiled = LRUCache(2000)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DefaultDialect, "__eq__", lambda self, other: type(self) is type(other))
-        patch.setattr(DefaultDialect, "__hash__", lambda self: hash(type(self)))
-        kept = property(lambda _: compiled, lambda _, __: None)
-        patch.setattr(sa.Engine, "_compiled_cache", kept, raising=False)
         yield
 
 

@@ -16,7 +16,9 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
 from hilum.records import Records, listing, tables
-from hilum.records.models import Delivery, Removal, Study, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.studies import Removal, Study
+from hilum.records.models.workitems import Workitem
 from hilum.records.rows import insert
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
 from hilum.results import DICOM

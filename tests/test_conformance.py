@@ -103,6 +103,12 @@ def test_each_test_that_it_names_is_there(tests_there: set[str]) -> None:
     assert len(named) > 20 and not named - tests_there
 
 
+def test_each_status_is_shown_by_a_test() -> None:
+    rows = rows_below("Storage SCP status")
+    assert [status for status, *_ in rows] == ["0x0000", "0xB000", "0xA700", "0xA900", "0xC000"]
+    assert all(shown.startswith("`test_") for _, _, shown in rows)
+
+
 PROFILES = (
     "AI Results (IHE AIR)",
     "Imaging Object Change Management (IHE IOCM)",

@@ -163,6 +163,12 @@ def test_links_lead_somewhere(file: Path) -> None:
             assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
 
 
+def test_every_page_is_in_the_table_of_contents() -> None:
+    text = page("README.md")
+    pages = {str(file.relative_to(DOCS)) for file in DOCS.glob("*/*.md")}
+    assert {name for name in pages if f"]({name})" not in text} == set()
+
+
 HOUSE_WORDS = {  # not of the standard: whoever reads them first is led to their meaning
     "workitem": "workitem",
     "held": "held",

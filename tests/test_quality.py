@@ -85,11 +85,12 @@ def _catches_everything(handler: ast.ExceptHandler) -> bool:
     return named in ("", "Exception", "BaseException") and not raises_again
 
 
-def test_only_weights_are_large() -> None:
+def test_only_weights_and_tables_of_the_standard_are_large() -> None:
     """A wheel, an image or an exam that slips into a commit stays in its history for ever."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("no git repository")
     files = [ROOT / name for name in listed.stdout.splitlines()]
     large = [f.name for f in files if f.is_file() and f.stat().st_size > 400_000]
-    assert [name for name in large if not name.endswith(".onnx")] == []
+    tables = ["codes.txt"]  # what modules look up in PS3.16, where they have no pydicom
+    assert [name for name in large if not name.endswith(".onnx") and name not in tables] == []

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from playwright.sync_api import Page
 from tests.browser import Reader
-from tests.console.house import House, a_house, make_busy
+from tests.console.house import SETTINGS, House, a_house_with_file, make_busy
 from tests.signing_in import browse_as
 
 from hilum.console import pages
@@ -35,14 +35,40 @@ NO_PICTURE = (
     "/statistics.csv",
     "/enter",
 )
-SAYS_BROKEN = "document.querySelector(PARTS) && (heard = 0, look(), true)"
+SAYS_BROKEN = "document.querySelector(PARTS) && (changes.close(), heard = 0, look(), true)"
+ENDS = """
+[[destination]]
+name = "pacs"
+kind = "dimse"
+
+[[source]]
+name = "archive"
+kind = "orthanc"
+url = "http://pacs:8042"
+
+[[worklist]]
+name = "steps"
+kind = "ups-rs"
+url = "http://pacs/dicom-web"
+"""
+ONE_OF_EACH = (  # of the pages that are about one of several
+    "/modules/hippocampal-volume",
+    "/network/destinations/out",
+    "/network/sources/archive",
+    "/network/worklists/steps",
+    "/rules/edit/hippocampal-volume",
+)
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for state in ("empty", "busy"):
-        with TemporaryDirectory() as name, a_house(Path(name)) as house, Reader() as reader:
+        with (
+            TemporaryDirectory() as name,
+            a_house_with_file(Path(name), SETTINGS + ENDS) as house,
+            Reader() as reader,
+        ):
             browse_as(reader.page, house.site, url=house.url)
             study = make_busy(house) if state == "busy" else ""
             for path in paths(study):
@@ -50,19 +76,20 @@ def main() -> None:
 
 
 def paths(study: str) -> Iterator[str]:
-    """Every page that has an address of its own, and that of a study."""
+    """Every page that has an address of its own, one of each other kind, and that of a study."""
     for endpoints in found_in(pages):
         for endpoint in endpoints.found:
             is_page = "response_class" in endpoint.options and "{" not in endpoint.path
             if endpoint.method == "GET" and is_page and endpoint.path not in NO_PICTURE:
                 yield endpoint.path
+    yield from ONE_OF_EACH
     if study:
         yield f"/studies/{study}"
 
 
 def take(page: Page, house: House, path: str, state: str, folder: Path) -> None:
     """One page in each look; a busy one is then broken, too."""
-    name = path.strip("/").partition("/")[0] or "now"
+    name = path.strip("/").replace("/", "-") or "now"
     name = "study" if path.startswith("/studies/") else name
     for look, (width, height, scheme) in LOOKS.items():
         page.set_viewport_size({"width": width, "height": height})

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run, Wait
 from hilum.config.site import Rule
 from hilum.flow import Flow
 from hilum.pausing import waiting_with
-from hilum.records.models import Request, Wish, Workitem
+from hilum.records.models.requests import Request, Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, WorkitemState
 from hilum.rerunning import NO_IMAGES, run_again
 from hilum.routing import MOST_SAID
@@ -50,9 +52,9 @@ def _objections(flow: Flow, wish: Wish) -> Iterator[str]:
 
 
 def _run(flow: Flow, arrival: Arrival, rule: Rule, asked: Request) -> RequestAnswer:
-    decision = decide(arrival, flow.needs[rule.module], rule, flow.clock())
+    decision = flow.rules.decision(arrival, rule, flow.clock())
     if isinstance(decision, Wait):
-        return _no(f"more images may come ({decision.reason}): ask again when they have")
+        return _too_early(decision)
     if not isinstance(decision, Run):
         return _no(_unfit(decision))
     if hold := flow.corrections.objection(arrival, decision.selection):
@@ -72,6 +74,12 @@ def _start(flow: Flow, arrival: Arrival, run: Run, item: Workitem) -> RequestAns
     if known.state in (WorkitemState.FAILED, WorkitemState.CANCELLED):
         return run_again(flow, replace(known, rule=item.rule, asked=item.asked), item.created)
     return _no(f"workitem {known.id[-8:]} of the same images is {known.state}")
+
+
+def _too_early(wait: Wait) -> RequestAnswer:
+    if not wait.patience:
+        return _no(f"{wait.reason}: ask again")
+    return _no(f"more images may come ({wait.reason}): ask again when they have")
 
 
 def _unfit(decision: Hold | NotApplicable) -> str:
@@ -106,9 +114,9 @@ def analyse_short(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         return _no(NO_IMAGES)
     rules = [rule for rule in flow.site.rule if rule.key == item.rule_key]
     rule = (rules or [item.rule])[0].model_copy(update={"incomplete": "analyse"})
-    decision = decide(arrival, flow.needs[rule.module], rule, flow.clock())
+    decision = flow.rules.decision(arrival, rule, flow.clock())
     if isinstance(decision, Wait):
-        return _no(f"more images may come ({decision.reason}): ask again when they have")
+        return _too_early(decision)
     if not isinstance(decision, Run):
         return _no(f"only a series that is shorter than announced can be; {decision.reason}")
     if hold := flow.corrections.objection(arrival, decision.selection):

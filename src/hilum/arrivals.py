@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from hilum.assembly import Arrival
+from hilum.arrival import Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
@@ -19,7 +19,8 @@ from hilum.inbox.removed import Removed
 from hilum.inbox.starts import Starts
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Decision, Study
+from hilum.records.models.patients import Decision
+from hilum.records.models.studies import Study
 from hilum.records.states import EventKind
 from hilum.wording import WHOLE_AGAIN, counted
 

@@ -1,5 +1,6 @@
 """How a person's request reaches the running gateway: a row in the records, and a hint."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -12,11 +13,15 @@ from hilum.dicom.uids import is_uid
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records
-from hilum.records.models import Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.requests import NOTHING_CHOSEN
 from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RUN, RequestAction, WorkitemState
 from hilum.records.views import studies_named, study_called
+from hilum.why.question import LONGEST
 
+MOST_AT_ONCE = 1000  # studies that are fetched
+SEPARATORS = re.compile(r"[\n\r\t,;]+")  # an accession number may hold a space
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 DONE_TO = {  # in which states a workitem is meant where only its study is named
     RequestAction.RELEASE: (WorkitemState.PARKED,),
@@ -103,6 +108,30 @@ def ask(
 def said(reason: str, wish: Wish) -> str:
     """Why a person asks for something and what was chosen with it, as the audit trail has it."""
     return "; ".join(filter(None, (reason, str(wish))))
+
+
+def studies_typed(text: str) -> list[str]:
+    """The accession numbers and Study Instance UIDs in a list that somebody typed, each once.
+
+    One a line, or with commas between them.
+
+    Raises
+    ------
+    HilumError
+        There is none, one is too long to be one, or there are too many for one list.
+    """
+    found = list(dict.fromkeys(filter(None, map(str.strip, SEPARATORS.split(text)))))
+    if not found:
+        raise HilumError("name a study: an accession number, or a Study Instance UID")
+    if too_long := [one for one in found if len(one) > LONGEST]:
+        raise HilumError(
+            f"a line of the list has {len(too_long[0])} characters, and no accession number and no"
+            f" UID has more than {LONGEST}: write one a line, or commas between them"
+        )
+    if len(found) > MOST_AT_ONCE:
+        most = f"at most {MOST_AT_ONCE} studies are fetched at once"
+        raise HilumError(f"{most}, and these are {len(found)}: make several lists")
+    return found
 
 
 def audited_fetch(site: Site, archive: str, wanted: str) -> tuple[AuditedObject, str]:

@@ -48,11 +48,11 @@ class MayBeAssessed(Protocol):
 
     @property
     def kind(self) -> WorkitemKind:
-        """What it is."""
+        """What the workitem is."""
 
     @property
     def state(self) -> WorkitemState:
-        """How it stands."""
+        """How the workitem stands."""
 
 
 def objection_to(item: MayBeAssessed) -> str:

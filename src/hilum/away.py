@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
 
 FIRST_SECONDS, LONGEST_SECONDS = 60.0, 1800.0  # between two tries of one workitem

@@ -18,7 +18,7 @@ from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.inbox.versions import Versions
 from hilum.records import Records
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.own import own_results
 
 LONGEST = 1024  # characters of a value; names that differ must look different

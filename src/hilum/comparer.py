@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hilum.config.site import Worker
 from hilum.dicom.sameness import difference
 from hilum.errors import DicomError, MachineError
-from hilum.logs import silence_libraries
+from hilum.logs import speak_alone
 from hilum.process import (
     children_deaf_to_ctrl_c,
     data_bytes,
@@ -103,7 +103,7 @@ def _compare(pairs: Sequence[FilePair], pipe: Connection, tie: Connection, memor
     """Run as the child: send a word for each pair."""
     die_with_parent()
     tie_to(tie.fileno())
-    silence_libraries()
+    speak_alone()
     memory = data_bytes() + (memory_mb << 20)  # what is loaded now is not counted
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     for pair in pairs:

@@ -10,7 +10,7 @@ from hilum.engine import exchange
 from hilum.module import FindingsOf, ModuleFacts
 from hilum.module.composition import in_order
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RESULT, WorkitemState
 from hilum.summary import refusal_in
 

@@ -69,7 +69,7 @@ class MemoryGroup:
             if home is None:
                 continue
             _sweep(home, version)
-            name = f"{_PREFIX}-{os.getpid()}-{own_start_time()}-{next(_NUMBERS)}"
+            name = f"{_own_prefix()}-{os.getpid()}-{own_start_time()}-{next(_NUMBERS)}"
             group = cls(home / name, version)
             with suppress(OSError):
                 group._begin(most_bytes)
@@ -170,9 +170,15 @@ def _path(version: HierarchyFiles) -> str:
     return ""
 
 
+def _own_prefix() -> str:
+    """How the names of groups begin whose process IDs mean the same as ours (pid_namespaces(7))."""
+    return f"{_PREFIX}-{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
 def _sweep(home: Path, version: HierarchyFiles) -> None:
-    """Remove the groups that killed workers have left."""
-    for folder in home.glob(f"{_PREFIX}-*-*-*"):
-        pid, started, *_ = folder.name.removeprefix(f"{_PREFIX}-").split("-")
+    """Remove the groups that killed workers have left, as far as we can see whether they live."""
+    prefix = _own_prefix()
+    for folder in home.glob(f"{prefix}-*-*-*"):
+        pid, started, *_ = folder.name.removeprefix(f"{prefix}-").split("-")
         if pid.isdigit() and not is_alive(int(pid), started):
             MemoryGroup(folder, version).close()

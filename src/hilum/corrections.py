@@ -7,7 +7,6 @@ sender. What images were called before is remembered by numbers, not by values, 
 never brings a wrong patient back.
 """
 
-import heapq
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold
+from hilum.arrival import Arrival
+from hilum.assembly import Hold
 from hilum.comparer import LATER, Comparer, FilePair
 from hilum.config.site import Site
 from hilum.delivery.filing import LOOK_THERE, FilingJudgement
@@ -33,22 +33,17 @@ from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, quarantined_in,
 from hilum.inbox.versions import Versions
 from hilum.records import Records
 from hilum.records.bursts import Bursts
-from hilum.records.models import Correction, Subject, Workitem
-from hilum.records.states import EventKind, RequestAction, WorkitemKind, WorkitemState
+from hilum.records.models.patients import Correction
+from hilum.records.models.workitems import Workitem
+from hilum.records.states import EventKind, RequestAction, WorkitemKind
 from hilum.rejections import SEE_QUARANTINE, Rejection, RejectionKind
 from hilum.routing import Selection
+from hilum.subjects import Subjects
 from hilum.wording import how_to_decide
 from hilum.workitems import Workitems
 
-SAMPLE = 8  # images by which a workitem is known again in another study
 PAIRS_AT_ONCE = 500  # of images that are compared in one go
 NEWEST = 10_000  # quarantined objects that a sweep looks at
-
-NOTHING_TO_TAKE_BACK = (
-    WorkitemState.WITHDRAWN,
-    WorkitemState.HELD,
-    WorkitemState.NOT_APPLICABLE,
-)
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +57,7 @@ class Corrections:
         self._records = records
         self._inbox = inbox
         self._workitems = workitems
+        self.subjects = Subjects(records, inbox, workitems)
         self.versions = Versions(site.data)
         self._comparer = Comparer(site.worker)
         self._bursts = Bursts(records)
@@ -264,15 +260,7 @@ class Corrections:
 
     def _analysed(self, study_uid: str) -> list[Workitem]:
         items = self._records.workitems.of_study(study_uid)
-        return [item for item in items if item.is_run and self.has_result(item)]
-
-    def has_result(self, item: Workitem) -> bool:
-        """Whether a result of the workitem is, or will be, somewhere and was not taken back."""
-        if item.state is WorkitemState.FAILED:  # a refusal, if anything was written
-            return bool(self._records.deliveries.of_workitem(item.id))
-        if item.state is WorkitemState.CANCELLED:  # perhaps when a part of it was sent
-            return self._records.receipts.may_have_arrived(item.id)
-        return item.state not in NOTHING_TO_TAKE_BACK
+        return [item for item in items if item.is_run and self.subjects.has_result(item)]
 
     # Before a workitem is made --------------------------------------------------------------------
 
@@ -281,7 +269,7 @@ class Corrections:
         labels = {image.path.name: image.label for image in selection.images.values()}
         if self._records.corrections.was_called(arrival.study_uid, set(labels.values())):
             return Hold(selection, f"{FORMER}: {how_to_decide(arrival.study_uid)}")
-        others = self.results_of_others(labels)
+        others = self.subjects.results_of_others(labels)
         if not others:
             return None
         image = next(iter(selection.images.values()))
@@ -294,23 +282,6 @@ class Corrections:
             self._records.events.add_once(study_uid, EventKind.CORRECTED, text)
         why = "the images were analysed before under other data"
         return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
-
-    def remember(self, item: Workitem, selection: Selection) -> None:
-        """Note what some of the images of a new workitem, and of its earlier exams, are called."""
-        labels = {image.path.name: image.label for image in selection.images.values()}
-        for uid, called in ((item.study_uid, labels), *self._workitems.earlier.labels(item)):
-            some = heapq.nsmallest(SAMPLE, called)
-            subjects = [Subject(item.id, name, uid, called[name]) for name in some]
-            self._records.corrections.remember(subjects)
-
-    def results_of_others(self, labels: Mapping[str, str]) -> list[Workitem]:
-        """Workitems with a result on images that are called otherwise now, in whatever study.
-
-        `labels` are those of the images by the names of their files.
-        """
-        ids = self._records.corrections.called_otherwise(labels)
-        items = filter(None, map(self._records.workitems.get, ids))
-        return [item for item in items if self.has_result(item)]
 
     # Taking a correction --------------------------------------------------------------------------
 
@@ -337,13 +308,3 @@ class Corrections:
             key = Identity.of(replaced.header).key if replaced else ""
             self.versions.take(image, present[image.name], study_uid, key)
         self._records.corrections.dismiss(study_uid)
-
-    def leave_results(self, item: Workitem, labels: Mapping[str, str]) -> None:
-        """Remember what the images of a workitem whose result is taken back were called.
-
-        Unless they are called as in `labels`, by file, and only an earlier exam is not.
-        """
-        subjects = self._records.corrections.subjects(item.id)
-        own = [one for one in subjects if one.study_uid == item.study_uid]
-        if any(labels.get(one.image, one.label) != one.label for one in own):
-            self._records.corrections.leave(item.study_uid, {s.label for s in own}, time.time())

@@ -8,7 +8,8 @@ from hilum.dicom.identity import number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
 from hilum.older_runs import remember
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
 from hilum.results import WithdrawalReason
 from hilum.withdrawing import RejectionNote, RequestAnswer, take_back
@@ -27,13 +28,17 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     labels = corrections.labels_of(study_uid, identity)
     if not labels:
         return RequestAnswer(False, "not decided: no image of this study names that patient")
-    was_sent = bool(corrections.versions.of(study_uid, identity))
+    sent = corrections.versions.of(study_uid, identity)
+    was_sent = bool(sent)
     if was_sent and (missing := corrections.missing(study_uid, identity)):
         text = f"not taken: {missing} of the analysed images did not come with these data"
         return RequestAnswer(False, f"{text}; have the whole study sent again")
     older = flow.records.workitems.without_subjects(study_uid)
     remember(flow.records, flow.workitems, older)
-    results = corrections.results_of_others(labels)
+    results = corrections.subjects.results_of_others(labels)
+    if was_sent:
+        later = corrections.subjects.later_results(study_uid, identity, sent)
+        results += [result for result in later if result not in results]
     if not (was_sent or results or _is_held(flow, study_uid)):
         return _leave(flow, item, f": number {number_of(identity)}")
     title = codes.INCORRECT_WORKLIST_ENTRY
@@ -78,20 +83,20 @@ def _analyse_later_ones(flow: Flow, study_uid: str, results: Iterable[Workitem])
 
 def _end(flow: Flow, item: Workitem, labels: Mapping[str, str], said: RejectionNote) -> str:
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
-    flow.corrections.leave_results(item, labels)
+    flow.corrections.subjects.leave(item, labels)
     text = "the patient data of its images were corrected"
-    workitems = flow.records.workitems
+    moves = flow.records.moves
     if item.state in UNFINISHED:
-        workitems.set_state(item.id, WorkitemState.CANCELLED, text)
+        moves.set_state(item.id, WorkitemState.CANCELLED, text)
         return ""
     if not flow.records.deliveries.of_workitem(item.id):
-        workitems.withdraw_here(item, text)  # it is nowhere but here
+        moves.withdraw_here(item, text)  # it is nowhere but here
         return ""
     try:
         answer = take_back(flow, item, said)
     except RemovedError:
         rest = "its images are no longer here for a note: reject it in the archive itself"
-        workitems.withdraw_here(item, f"{text}; {rest}")
+        moves.withdraw_here(item, f"{text}; {rest}")
     else:
         rest = answer.rest if answer.done else answer.text
         if rest:  # it may be followed by itself, and then nobody waits for an answer

@@ -3,30 +3,47 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
 
 from hilum.assembly import RuleDecision, Run, Wait
 from hilum.config.site import Rule
 from hilum.dicom.header import text_of
-from hilum.dicom.identity import label_of, of_patient
+from hilum.dicom.identity import Patient, label_of, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, exam_of, exams_before, is_before, lack_of, moment_of
+from hilum.earlier import (
+    ChosenEarlier,
+    Moment,
+    exam_of,
+    exams_before,
+    is_before,
+    lack_of,
+    moment_of,
+)
 from hilum.errors import UnreadableError
 from hilum.given_exam import EarlierExam
 from hilum.inbox import Inbox
 from hilum.module import AnyNeed, EarlierExams, FindingsOf, earlier_among, exam_name
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, EventKind
 from hilum.routing import Selection
 
-MOST_READ = 10  # earlier studies of a patient whose headers are read, the latest ones
+MOST_READ = 10  # earlier studies of a patient, and of a Patient ID, whose headers are read
 KEPT = 4  # of these, which are kept in memory for the next question
+KEPT_FIRSTS = 1000  # studies of which is kept when and of whom they were made
 
 Exams = Mapping[str, tuple[EarlierExam, ...]]  # by the name of the input
+
+
+class _First(NamedTuple):
+    """What the first image of a study says of it."""
+
+    moment: Moment | None
+    patient: Patient
 
 
 class EarlierHere:
@@ -45,6 +62,7 @@ class EarlierHere:
         self._needs = needs
         self._since: dict[tuple[str, str], float] = {}  # since when a study waits for a rule
         self._read = lru_cache(KEPT)(self._study)
+        self._first_in = lru_cache(KEPT_FIRSTS)(_first_in)
 
     def exams_for(self, rule: Rule, selection: Selection) -> dict[str, tuple[EarlierExam, ...]]:
         """What a run of `rule` on `selection` is to be given, by the name of the input."""
@@ -68,7 +86,7 @@ class EarlierHere:
             uid
             for need in wanted
             if need.on in selection.chosen
-            for uid in islice(self._uids(selection, need), MOST_READ)
+            for uid in self._uids(selection, need)
         )
         return not all(map(self._is_settled, before))
 
@@ -131,24 +149,32 @@ class EarlierHere:
         chosen = selection.chosen.get(need.on)
         if not chosen or isinstance(on, FindingsOf | EarlierExams):
             return ChosenEarlier()
-        uids = islice(self._uids(selection, need), MOST_READ)
+        uids = self._uids(selection, need)
         studies = filter(None, (self._settled_study(uid) for uid in uids))
         return exams_before(chosen, studies, need.on, on, rule, need.most)
 
-    def _uids(self, selection: Selection, need: EarlierExams) -> Iterator[str]:
-        """The earlier studies of the patient of the chosen images, the latest first."""
+    def _uids(self, selection: Selection, need: EarlierExams) -> list[str]:
+        """The earlier studies under the patient's ID that are looked at, the latest first.
+
+        They are the latest ones, and the latest ones of the same issuer: another hospital's patient
+        of this ID may have had many since.
+        """
         image = selection.chosen[need.on][0].instances[0]
         now, patient_id = moment_of(image), text_of(image.header, "PatientID")
         studies = self._records.identifiers.studies_of(patient_id) if patient_id else ()
-        dated = [(self._moment(uid), uid) for uid in studies if uid != image.study_uid]
-        before = [(moment, uid) for moment, uid in dated if moment and is_before(moment, now)]
-        yield from (uid for _, uid in sorted(before, reverse=True))
+        firsts = {uid: self._first(uid) for uid in studies if uid != image.study_uid}
+        of = {uid: one for uid, one in firsts.items() if one and is_before(one.moment, now)}
+        before = sorted(of, key=lambda uid: (of[uid].moment, uid), reverse=True)
+        same = [uid for uid in before if not image.patient.filed_apart(of[uid].patient)]
+        read = {*before[:MOST_READ], *same[:MOST_READ]}
+        return [uid for uid in before if uid in read]
 
-    def _moment(self, study_uid: str) -> tuple[str, str] | None:
+    def _first(self, study_uid: str) -> _First | None:
+        """What one image of a study says of it, None if there is none that can be read."""
         folder = self._inbox.study_folder(study_uid)
         first = next(iter(folder.glob("*.dcm")), None)
         try:
-            return moment_of(Instance.read(first)) if first else None
+            return self._first_in(first, first.stat().st_mtime_ns) if first else None
         except (UnreadableError, OSError):
             return None
 
@@ -196,3 +222,8 @@ class EarlierHere:
                 named = Part.parse(image, folder)  # by its UID
                 path = self._inbox.path_of(exam.study_uid, named.path.name)
                 yield replace(named, path=path)
+
+
+def _first_in(file: Path, _changed: int) -> _First:
+    image = Instance.read(file)
+    return _First(moment_of(image), image.patient)

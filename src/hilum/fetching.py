@@ -29,7 +29,7 @@ from hilum.inbox import Inbox
 from hilum.inbox.room import require_room
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Request
+from hilum.records.models.requests import Request
 from hilum.records.states import EventKind
 from hilum.retrieving import Listed, ListingArchive, RetrievableArchive, SendingArchive
 from hilum.searching import SearchedArchive, StudySearch

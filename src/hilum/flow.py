@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from hilum.arrival import Arrival
 from hilum.arrivals import Arrivals
-from hilum.assembly import Arrival, Hold, NotApplicable, RuleDecision, Run, Wait, decide
+from hilum.assembly import Hold, NotApplicable, RuleDecision, Run, Wait
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
@@ -31,10 +32,10 @@ from hilum.module import Module, facts_of, inputs_of, needs_of
 from hilum.not_run import NotRun, verdicts_of
 from hilum.outbox import Outbox
 from hilum.records import Records
-from hilum.records.models import Workitem
-from hilum.records.own import own_results
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
-from hilum.routing import applies, nearest_rule, whose
+from hilum.reviewing import UNJUDGED_SECONDS, Rules, unjudged
+from hilum.routing import nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.turns import Turns
 from hilum.wording import counted
@@ -42,7 +43,7 @@ from hilum.workitems import Workitems
 from hilum.writing import Writer, recipients_of
 
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
-UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
+MODULE_FAILED = "The analysis failed for a technical reason, which is on record."
 AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -63,6 +64,8 @@ class Flow(durable.Workflows):
         Runs what is handed to the workers.
     name
         Of this instance in DBOS, which allows each once in a process.
+    problems
+        Why further modules cannot be used, by name.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Flow(durable.Workflows):
         clock: Callable[[], float] = time.time,
         engine: durable.Engine = durable,
         name: str = "flow",
+        problems: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(name)
         self.clock = clock
@@ -81,14 +85,14 @@ class Flow(durable.Workflows):
         self.needs = {name: inputs_of(module) for name, module in modules.items()}
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
-        self.own = own_results(records, self.facts.values())
-        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         named = {name: needs_of(module) for name, module in modules.items()}
         of_rules = frozenset(rule.key for rule in site.rule)
         self.workitems = Workitems(
             records, self.inbox, site.data, self.facts, named, clock, of_rules
         )
-        self.composition = self.workitems.composition
+        self.own, self.composition = self.workitems.own, self.workitems.composition
+        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
+        self.rules = Rules(site.rule, self.needs, problems or {}, self.workitems)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.not_run = NotRun(records, self.workitems)
         self._hints = HintSender(gateway_address(site.data))
@@ -113,11 +117,11 @@ class Flow(durable.Workflows):
         try:
             wait = self.review_study(arrival)
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
-            wait = UNJUDGED_SECONDS
-            text = f"cannot be judged: {where(error)}"
+            text, wait = unjudged(error)
             arrival.reason, arrival.patience = text, 0.0
-            self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
+            if wait == UNJUDGED_SECONDS:
+                self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
         self.arrivals.reviewed(arrival, wait, max(0.0, self.clock() - began))
 
     def review_study(self, arrival: Arrival) -> float | None:
@@ -126,14 +130,9 @@ class Flow(durable.Workflows):
         A decided study stays open until it is silent, so that its remaining images cost nothing.
         """
         study = arrival.study()
-        rules = [rule for rule in self.site.rule if applies(rule, study)]
-        now = self.clock()
-        decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
-        pairs = zip(rules, decisions, strict=True)
-        decisions = [self.workitems.earlier.after(study.uid, r, d, now) for r, d in pairs]
-        in_turn = self.composition.in_turn(rules, decisions)
+        in_turn = self.rules.decisions(arrival, study, self.clock())
         waits = [decision for _rule, decision in in_turn if isinstance(decision, Wait)]
-        if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
+        if len(waits) < len(in_turn) and self.arrivals.catch_up(arrival):
             return 0.0
         for rule, decision in in_turn:
             self.follow(decision, rule, arrival)
@@ -142,9 +141,9 @@ class Flow(durable.Workflows):
             main = max(waits, key=lambda wait: (wait.has_series, wait.patience))
             arrival.reason, arrival.patience = main.what, main.patience
             return min(wait.seconds for wait in waits)
-        if rest := self._rest(arrival, rules):
+        if rest := self._rest(arrival, [rule for rule, _decision in in_turn]):
             return rest
-        arrival.reason = "" if rules else nearest_rule(self.site.rule, study)
+        arrival.reason = "" if in_turn else nearest_rule(self.site.rule, study)
         return None
 
     def _rest(self, arrival: Arrival, rules: Sequence[Rule]) -> float:
@@ -189,7 +188,7 @@ class Flow(durable.Workflows):
         if lack := self.workitems.lack(item):
             self.not_run.note(rule, arrival, NotApplicable(run.selection, lack))
             return
-        self.corrections.remember(item, run.selection)
+        self.corrections.subjects.remember(item, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
         why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"
@@ -234,18 +233,18 @@ class Flow(durable.Workflows):
         Nothing is changed of a result that is owed to the destinations, or was cancelled.
         """
         log.error("workitem %s: %s", workitem_id, failure)
-        items = self.records.workitems
+        move = self.records.moves.set_state
         text = f"{failure}; a refusal is written"
         try:
-            if not items.set_state(workitem_id, WorkitemState.RUNNING, text):
+            if not move(workitem_id, WorkitemState.RUNNING, text):
                 return
-            self.refuse(items.one(workitem_id), failure)
+            self.refuse(self.records.workitems.one(workitem_id), failure)
             self.write(workitem_id)
         except durable.EngineError:
             raise
         except Exception as error:  # noqa: BLE001 - not even that: it ends with the reason on record
             text = f"{failure}; no refusal could be written either: {where(error)}"
-            items.set_state(workitem_id, WorkitemState.FAILED, text)
+            move(workitem_id, WorkitemState.FAILED, text)
 
     def begin(self, workitem_id: str) -> bool:
         """Count the runs, also those repeated after a death of the worker; False to go no further.
@@ -259,7 +258,7 @@ class Flow(durable.Workflows):
         if runs > 2 * MOST_RUNS:
             times = counted(runs - 1, "time")
             text = f"its worker died {times}, in the end while the refusal was written"
-            self.records.workitems.set_state(workitem_id, WorkitemState.FAILED, text)
+            self.records.moves.set_state(workitem_id, WorkitemState.FAILED, text)
             return False
         return True
 
@@ -269,7 +268,7 @@ class Flow(durable.Workflows):
         item = self.records.workitems.one(workitem_id)
         self.workitems.require_files(item)
         text = f"{item.module} runs"
-        self.records.workitems.set_state(workitem_id, WorkitemState.RUNNING, text)
+        self.records.moves.set_state(workitem_id, WorkitemState.RUNNING, text)
         if self.ends_workers(item):
             return
         if lack := self.workitems.lack(item):
@@ -290,7 +289,7 @@ class Flow(durable.Workflows):
             return
         except ServerAway as error:
             log.warning("workitem %s: %s; it waits", workitem_id, error)
-            self.records.workitems.put_back(workitem_id, str(error))
+            self.records.moves.put_back(workitem_id, str(error))
             return
         except (MachineError, ModuleError) as error:
             log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
@@ -311,8 +310,7 @@ class Flow(durable.Workflows):
 
     def refuse(self, item: Workitem, failure: str) -> None:
         """Put a refusal in the place of the findings; the reason is kept for the administrator."""
-        text = "The analysis failed for a technical reason, which is on record."
-        findings = Findings((Refusal("module-failed", text),))
+        findings = Findings((Refusal("module-failed", MODULE_FAILED),))
         folder = self.workitems.result_folder(item.id)
         with_room(self.site.data, lambda: exchange.save(findings, folder))
         self.records.workitems.note_failure(item, exchange.summary(findings), failure)
@@ -333,7 +331,7 @@ class Flow(durable.Workflows):
             for d in destinations
         ]
         text = f"results written: {', '.join(written)}"
-        self.records.workitems.deliver(workitem_id, text, owed)
+        self.records.moves.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())
         self.turns.let_others_begin(item, urgent=urgent)

@@ -1,4 +1,4 @@
-"""The fork server imports this first, and nothing else does; see `hilum.process.fork_server`.
+"""The fork server alone imports this, and first; see `hilum.process.fork_server`.
 
 It ends with its parent, and the kernel ends with it all that it forked. A SIGTERM to all of us, as
 systemd sends it, must not end it, or it would take the others along before they are done.

@@ -18,9 +18,10 @@ is used, not before, so a package that does not load harms nobody who does not u
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple
 
+from hilum.entry_points import points_of
 from hilum.errors import ConfigurationError
 from hilum.wording import suggestion
 
@@ -123,15 +124,9 @@ def registered(group: str) -> tuple[EntryPoint, ...]:
 
 
 @cache
-def _registered(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    found = _every_point(path).select(group=group)
+def _registered(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    found = points_of(group)
     return tuple(sorted(found, key=lambda p: (p.name, p.module.partition(".")[0] != OURS, p.value)))
-
-
-@cache
-def _every_point(_path: tuple[str, ...]) -> Any:
-    """What all packages on `_path` register: to look through them takes its time."""
-    return entry_points()
 
 
 def _package(point: EntryPoint) -> str:

@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import logging
 import os
+import sys
 import time
 import warnings
 from collections import Counter
@@ -25,18 +26,35 @@ FILES_KEPT = 9
 SAME_TEXT = 5  # lines of one place and one text that are written in each period
 SAME_PLACE = 500  # lines of one place, whatever they say
 PERIOD_SECONDS = 60.0
+SILENT = logging.CRITICAL + 1
 
 Error = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-def configure_logging(data: Path, level: int = logging.INFO) -> None:
-    """Log to `<data>/logs/hilum.log`, and keep libraries from printing element values.
+def configure_logging(data: Path) -> None:
+    """Log to `<data>/logs/hilum.log`, and let nothing else of this process be read."""
+    logging.getLogger().handlers[:] = [_log_of(data)]
+    hear_ourselves()
+    speak_alone()
 
-    pydicom warns and logs with the offending value in the text, which may be a name.
+
+def hear_ourselves() -> None:
+    """Have what we say logged; of libraries only what goes wrong.
+
+    What else they say is about themselves: "Press CTRL+C to quit", an address with its query.
     """
-    root = logging.getLogger()
-    root.handlers[:] = [_log_of(data)]
-    root.setLevel(level)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("hilum").setLevel(logging.INFO)
+
+
+def speak_alone() -> None:
+    """Have nothing but our own words read of this process: this is for each of ours.
+
+    A warning of Python is for whoever writes programs: it names a place in the code, and may hold
+    an element value. Who wants them asks for them (`python -W`).
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     silence_libraries()
 
 
@@ -59,19 +77,15 @@ def _log_of(data: Path) -> "SharedLog":
 
 
 def silence_libraries() -> None:
-    """Mute the loggers and warnings of libraries that print element values."""
+    """Mute the loggers and warnings of libraries that print element values.
+
+    pydicom warns and logs with the offending value in the text, which may be a name.
+    """
     for name in ("pydicom", "pynetdicom", "highdicom"):
-        _let_through(name, logging.CRITICAL + 1)
+        logger = logging.getLogger(name)
+        if logger.level != SILENT:  # each change has all loggers of the process decide anew: 0.2 ms
+            logger.setLevel(SILENT)
         warnings.filterwarnings("ignore", module=name)
-    for name in ("httpx", "httpcore", "uvicorn.access"):
-        _let_through(name, logging.WARNING)
-
-
-def _let_through(name: str, level: int) -> None:
-    """Have a logger tell what is so grave at least."""
-    logger = logging.getLogger(name)
-    if logger.level != level:  # each change has all loggers of the process decide anew: 0.2 ms
-        logger.setLevel(level)
 
 
 @contextmanager
@@ -189,7 +203,9 @@ class SharedLog(logging.Handler):
 
 def _without_text(record: logging.LogRecord, problem: str) -> logging.LogRecord:
     """A line in the place of one whose text does not fit its values, which may be patient data."""
-    text = f"a line cannot be told ({problem}): {Path(record.pathname).name}, line {record.lineno}"
+    text = (
+        f"a line cannot be written ({problem}): {Path(record.pathname).name}, line {record.lineno}"
+    )
     place = (record.pathname, record.lineno)
     return logging.LogRecord(record.name, record.levelno, *place, text, None, None)
 

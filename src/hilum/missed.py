@@ -9,12 +9,14 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hilum.assembly import Arrival, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Run, decide
 from hilum.config.site import Rule, Site
 from hilum.inbox import Inbox
 from hilum.module import Need
 from hilum.records import Records
-from hilum.records.models import Study, Workitem
+from hilum.records.models.studies import Study
+from hilum.records.models.workitems import Workitem
 from hilum.routing import applies
 from hilum.runs import files_of
 from hilum.trying import study_on_disk

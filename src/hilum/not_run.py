@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, is_same_reason
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run, is_same_reason
 from hilum.config.site import Rule
 from hilum.records import Records
 from hilum.records.states import ENDED, EventKind

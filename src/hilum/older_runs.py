@@ -9,12 +9,12 @@ import logging
 import time
 from collections.abc import Iterable
 
-from hilum.corrections import SAMPLE
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Subject
+from hilum.records.models.workitems import Subject
+from hilum.subjects import SAMPLE
 from hilum.workitems import Workitems
 
 SHARE = 0.1  # of one core

@@ -24,16 +24,20 @@ from hilum.destinations import open_destination
 from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
+from hilum.predecessors import taken_back
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
+    OWED,
     PARKED,
     DeliveryState,
     PausedKind,
     WorkitemKind,
     WorkitemState,
 )
+from hilum.runs import withdrawal_uid
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
@@ -44,6 +48,7 @@ NOTES = {
     WorkitemKind.WITHDRAWAL: "a note that takes a result back",
     WorkitemKind.ASSESSMENT: "a note on what a reader said of a result",
 }
+TAKEN_BACK = "no longer sent or asked for, because the result was taken back"
 DEFINE_IT = "define it, then run `hilum release`"
 
 log = logging.getLogger(__name__)
@@ -134,7 +139,7 @@ class Outbox:
         if delivery is None:
             return self._pause(settings)
         item = self._records.workitems.one(delivery.workitem_id)
-        if needless := self._needless(item, delivery):
+        if needless := self._needless(item, delivery, in_order):
             self._records.deliveries.note_cancelled(delivery, needless)
             self.settle(item.id)
             return 0.0
@@ -144,15 +149,29 @@ class Outbox:
         self.settle(item.id)
         return 0.0 if answers else CALL_AGAIN_SECONDS
 
-    def _needless(self, item: Workitem, delivery: Delivery) -> str:
+    def _needless(self, item: Workitem, delivery: Delivery, in_order: bool) -> str:
         """Why a delivery is not made any more; "" if it is."""
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
-            return "no longer sent or asked for, because the result was taken back"
+            return TAKEN_BACK
         if item.kind is WorkitemKind.ASSESSMENT and item.about:
             of_result = self._records.deliveries.one(item.about, delivery.destination)
             if of_result.state not in ARRIVED:
                 return "not sent, because the result that it is about did not arrive there"
+            if self._came_too_late(item.about, delivery, in_order):
+                return TAKEN_BACK
         return ""
+
+    def _came_too_late(self, about: str, note: Delivery, in_order: bool) -> bool:
+        """Whether the result that a note on a reader is `about` was taken back there before.
+
+        Where order counts, the note may still come before the one that takes both back.
+        """
+        item = taken_back(self._records, about, in_order)
+        if item is None:
+            return False
+        notes = self._records.deliveries.of_workitem(withdrawal_uid(item.id))
+        still_comes = (one for one in notes if one.destination == note.destination)
+        return not (in_order and any(one.state in OWED for one in still_comes))
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -245,7 +264,7 @@ class Outbox:
         """
         deliveries = self._records.deliveries.of_workitem(workitem_id)
         item = self._records.workitems.one(workitem_id)
-        set_state = self._records.workitems.set_state
+        set_state = self._records.moves.set_state
         if parked := [d for d in deliveries if d.state in PARKED]:
             reason = ", ".join(f"{d.destination} ({d.state})" for d in parked)
             if (item.state, item.reason) != (WorkitemState.PARKED, reason):

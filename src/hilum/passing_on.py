@@ -5,7 +5,6 @@ is. Only what counts is told: the last word of each reader. It takes the place o
 reader said before.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -24,15 +23,16 @@ from hilum.objects import (
 from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
 from hilum.records.assessed import Assessment, last_of_each
-from hilum.records.models import Delivery, Request, Workitem, WrittenResult
-from hilum.records.states import ARRIVED, ASSESSABLE, DeliveryState, EventKind, WorkitemKind
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
+from hilum.records.states import ARRIVED, ASSESSABLE, DeliveryState, WorkitemKind
 from hilum.results import DICOM
 from hilum.runs import assessment_uid
 from hilum.withdrawing import RequestAnswer, note_about
+from hilum.writing import tell_lost
 
 WAITS = "it waits until the result has arrived there"
-
-log = logging.getLogger(__name__)
 
 
 def pass_on(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
@@ -136,10 +136,7 @@ def _write(
     documents += _key_objects(flow, analysis, results, variant, word)
     for document in documents:
         flow.workitems.keep(analysis.workitem_id, document, variant)
-    for kind, place in lost.items():
-        text = f"{kind}: what a reader said could not be written: {place}"
-        log.error("workitem %s: %s", item.id, text)
-        flow.records.events.add(item.study_uid, EventKind.FAILED, text, item.id)
+    tell_lost(flow.records, item, lost, "of what a reader said could not be written")
     return bool(documents)
 
 

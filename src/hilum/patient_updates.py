@@ -9,6 +9,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from hilum.hl7.er7 import ReceivedMessage
 from hilum.inbox.kept_updates import forget, heard_of, remember
 from hilum.inbox.updates import came_at, updates_in
 from hilum.logs import going_on
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.states import EventKind
 from hilum.wording import how_to_decide
 
@@ -31,6 +33,7 @@ SENDER = "patient_updates (HL7)"  # no AE title or source is called so
 LONGEST_NAME = 200  # characters: three groups of 64 (PS3.5 6.2)
 IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
 DAY = 86_400.0  # s
+OVERLAP_SECONDS = 3600.0  # longest time from when a workitem is made to when it is on record
 FORGET_SECONDS = 3600.0  # between two looks for what is no longer kept
 SEE = "nothing was changed here: see which patient its results belong to"
 AHEAD = "a message about its patient states a time in the future; it counts from when it came"
@@ -54,6 +57,7 @@ class PatientUpdatesTaken:
         self._keep_seconds = flow.site.patient_updates.keep_days * DAY
         self._clock = clock
         self._caught_up = 0.0  # when the last workitem was made whose study is known here
+        self._known: dict[str, float] = {}  # the same of each study of the last hour before that
         self._newcomers: dict[str, str] = {}  # patient IDs of the studies to look at, by UID
         self._forget_at = 0.0
         self._waker = threading.Event()
@@ -109,13 +113,24 @@ class PatientUpdatesTaken:
         if now >= self._forget_at:
             forget(self._data, now - self._keep_seconds)
             self._forget_at = now + FORGET_SECONDS
-        for study_uid, patient_id, at in self._records.identifiers.decided_after(self._caught_up):
-            self._newcomers[study_uid] = patient_id
-            self._caught_up = at
+        self._note_newcomers()
         for study_uid, patient_id in list(self._newcomers.items()):
             with going_on("what was heard of one patient before", log):
                 self._take_heard(study_uid, patient_id)
                 del self._newcomers[study_uid]
+
+    def _note_newcomers(self) -> None:
+        """Find the studies of which a workitem was made since the last look.
+
+        One that was made first may be on record last, so the last hour is looked through again.
+        """
+        since = self._caught_up - OVERLAP_SECONDS
+        found = self._records.identifiers.decided_after(since)
+        for study_uid, patient_id, at in found:
+            if self._known.get(study_uid) != at:
+                self._newcomers[study_uid] = patient_id
+            self._caught_up = max(self._caught_up, at)
+        self._known = {study_uid: at for study_uid, _, at in found}
 
     def _take_heard(self, study_uid: str, patient_id: str) -> None:
         heard = heard_of(self._data, patient_id)
@@ -145,10 +160,9 @@ class PatientUpdatesTaken:
                     self._change(former, update, said, only)
 
     def _tell(self, event: PatientEvent, patient: StatedPatient, only: str) -> None:
+        text = f"{ONLY_TOLD[event]}: {SEE}"
         for identifier in (*patient.identifiers, *patient.former):
-            for study_uid, _ in self._studies(identifier, only):
-                text = f"{ONLY_TOLD[event]}: {SEE}"
-                self._tell_once(study_uid, text)
+            self._of_each(identifier, only, lambda uid, _image: self._tell_once(uid, text))
 
     # One study ------------------------------------------------------------------------------------
 
@@ -156,18 +170,23 @@ class PatientUpdatesTaken:
         self, whose: PatientIdentifier, update: PatientUpdate, said: Dataset, only: str
     ) -> None:
         """Offer what `update` says of the patient `whose` for each study that is here."""
-        for study_uid, present in self._studies(whose, only):
-            differ = _differences(present, said)
-            if update.is_ahead:
-                self._tell_once(study_uid, f"{AHEAD} ({update.event})")
-            if self._heeded_until(study_uid) > update.at:
-                if differ:
-                    text = f"an older message about its patient ({update.event}) came late"
-                    self._tell_once(study_uid, f"{text} and was left out")
-            elif differ:
-                self._offer(study_uid, update, _with_groups(said, present), differ)
-            else:
-                self._remember(study_uid, Identity.of(present.header).key, update.at)
+        self._of_each(whose, only, lambda uid, present: self._compare(uid, present, update, said))
+
+    def _compare(
+        self, study_uid: str, present: Instance, update: PatientUpdate, said: Dataset
+    ) -> None:
+        """Offer what is said for one study, of which one image is `present`, if it is other."""
+        differ = _differences(present, said)
+        if update.is_ahead:
+            self._tell_once(study_uid, f"{AHEAD} ({update.event})")
+        if self._heeded_until(study_uid) > update.at:
+            if differ:
+                text = f"an older message about its patient ({update.event}) came late"
+                self._tell_once(study_uid, f"{text} and was left out")
+        elif differ:
+            self._offer(study_uid, update, _with_groups(said, present), differ)
+        else:
+            self._remember(study_uid, Identity.of(present.header).key, update.at)
 
     def _offer(
         self, study_uid: str, update: PatientUpdate, said: Dataset, differ: list[str]
@@ -206,22 +225,36 @@ class PatientUpdatesTaken:
     def _tell_once(self, study_uid: str, text: str) -> None:
         self._records.events.add_once(study_uid, EventKind.IDENTITY, text)
 
-    def _studies(self, whose: PatientIdentifier, only: str) -> Iterator[tuple[str, Instance]]:
-        """The studies with a workitem whose images are all of that patient, with one of each."""
+    def _of_each(
+        self, whose: PatientIdentifier, only: str, act: Callable[[str, Instance], None]
+    ) -> None:
+        """Do something for each study with a workitem whose images are all of that patient.
+
+        It is given one of the images. A study that the disk does not give, or does not take, holds
+        up no other: the error is raised at the end, so that all of it is tried again.
+        """
+        trouble: OSError | None = None
         for study_uid in self._records.identifiers.studies_of(whose.id):
             if only and study_uid != only:
                 continue
             if not self._records.workitems.of_study(study_uid):
                 continue
-            images = list(self._images(study_uid))
-            if images and all(self._is_of(whose, image.patient) for image in images):
-                yield study_uid, images[0]
+            try:
+                images = list(self._images(study_uid))
+                if images and all(self._is_of(whose, image.patient) for image in images):
+                    act(study_uid, images[0])
+            except OSError as error:
+                trouble = error
+        if trouble:
+            raise trouble
 
     def _images(self, study_uid: str) -> Iterator[Instance]:
+        """What is here of a study and says whose it is."""
         for file in sorted(self._flow.inbox.study_folder(study_uid).glob("*.dcm")):
-            image = Instance.read(file)
-            if not self._records.results.called(image.sop_instance_uid):
-                yield image
+            with suppress(UnreadableError):
+                image = Instance.read(file)
+                if not self._records.results.called(image.sop_instance_uid):
+                    yield image
 
     def _is_of(self, whose: PatientIdentifier, patient: Patient) -> bool:
         """Whether a patient has that ID of that authority; one that is not known is no match."""
@@ -253,7 +286,8 @@ def _said(patient: StatedPatient) -> Dataset:
 
 
 def _with_groups(said: Dataset, present: Instance) -> Dataset:
-    """`said` with the groups of the name that only the image states, such as the ideographic."""
+    """A copy of `said` with the groups of the name that only the image states (ideographic)."""
+    said = deepcopy(said)
     ours = [*present.header.text("PatientName", LONGEST_NAME).split("="), "", ""][:3]
     theirs = [*str(said.PatientName).split("="), "", ""][:3]
     groups = [other or one for one, other in zip(ours, theirs, strict=True)]

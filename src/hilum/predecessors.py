@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hilum.objects.analysis import WrittenFile
 from hilum.records import Records
-from hilum.records.models import Workitem, WrittenResult
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
 from hilum.results import DICOM
 
@@ -39,6 +40,18 @@ def _predecessors(records: Records, item: Workitem) -> Iterator[str]:
         if item.state is WorkitemState.WITHDRAWN:
             return
         yield item.id
+
+
+def taken_back(records: Records, run: str, in_order: bool) -> Workitem | None:
+    """The run by whose withdrawal what was told about `run` is taken back, too; None if it stands.
+
+    Where results go `in_order`, that may be one that has taken its place.
+    """
+    item: Workitem | None = records.workitems.one(run)
+    while item and item.state is not WorkitemState.WITHDRAWN:
+        newer = item.superseded_by if in_order else None
+        item = records.workitems.get(newer) if newer else None
+    return item
 
 
 def contents_of(data: Path, results: Iterable[WrittenResult]) -> tuple[WrittenFile, ...]:

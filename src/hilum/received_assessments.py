@@ -25,7 +25,7 @@ from hilum.logs import going_on
 from hilum.objects.iod.stated_assessment import StatedAssessment, says_the_same, stated_in
 from hilum.records.assessed import Assessment
 from hilum.records.listed import folded, words_of_name
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
 
 LARGEST = 64 << 20  # bytes of an object that is read; one that a reader has made is far smaller

@@ -4,14 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from hilum.config.findings import When
 from hilum.config.site import Rule, Site
-from hilum.summary import (
-    AngleSummary,
-    ClassificationSummary,
-    LengthSummary,
-    MeasurementSummary,
-    Summary,
-    UrgencySummary,
-)
+from hilum.summary import Summary
+from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
+from hilum.summary.remarks import UrgencySummary
+from hilum.summary.shapes import AngleSummary, LengthSummary
 
 
 def recipients(

@@ -4,7 +4,7 @@ A database that is damaged is put aside, one that is only older is kept. Each st
 (`hilum.records.copies`) is newer than the database is put back as the copy has it. What was
 verified stays verified, and what was still owed is owed, so its destination is asked before
 anything is sent. A study without a copy is decided on anew by the next `hilum serve`. The UIDs of
-its results hold no clock (`hilum.runs`), so an archive that has them shows them when it is asked.
+its results hold no clock (`hilum.runs`): an archive that has them shows them when asked.
 """
 
 import time
@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from hilum.config.site import Site
 from hilum.engine import durable
-from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import ConfigurationError, RecordsUnusable
 from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
 from hilum.records.copies import Copies, Copy, newest_event
+from hilum.records.executors import DEAD_SECONDS
 from hilum.records.migrations.others import still_there
 from hilum.records.restoring import (
     go_on_counting,

@@ -8,16 +8,13 @@ from hilum.config.kinds import DestinationSettings
 from hilum.dicom import codes
 from hilum.flow import Flow
 from hilum.pausing import waiting_for
-from hilum.records.models import Delivery, Request, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import ENDED, TAKEN
 from hilum.results import WithdrawalReason
-from hilum.withdrawing import (
-    PartialNote,
-    RejectionNote,
-    RequestAnswer,
-    is_replaced_at,
-    take_back_some,
-)
+from hilum.taken import is_replaced_at
+from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def _released(
     variants = {one.delivery.destination: one.variant for one in rewritten}
     notes = [(one.note.note, one.note.owed) for one in rewritten if one.note]
     reason = f"released, goes to {said}"
-    if not flow.records.workitems.release(item, destinations, reason, at, variants, notes):
+    if not flow.records.moves.release(item, destinations, reason, at, variants, notes):
         return _no(f"it is {item.state}")
     flow.outbox.settle(item.id)  # what is parked elsewhere stays so
     flow.outbox.wake()

@@ -8,7 +8,8 @@ from hilum.deciding import carry_out
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.passing_on import pass_on
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     TAKEN,
@@ -20,7 +21,8 @@ from hilum.records.states import (
 from hilum.releasing import may_have_arrived, release
 from hilum.rerunning import rerun, retry
 from hilum.sending import send
-from hilum.withdrawing import RequestAnswer, is_replaced_at, withdraw
+from hilum.taken import is_replaced_at
+from hilum.withdrawing import RequestAnswer, withdraw
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def resend(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         return RequestAnswer(False, f"not sent again: {item.superseded_by} has taken its place")
     flow.workitems.require_files(item)
     reason = f"{asked.reason} is asked for it again, and receives what it lacks"
-    if not flow.records.workitems.resend(item, asked.reason, reason, asked.at):
+    if not flow.records.moves.resend(item, asked.reason, reason, asked.at):
         return RequestAnswer(False, f"not sent again: it is {item.state}")
     flow.outbox.wake()
     return RequestAnswer(True, reason)
@@ -98,7 +100,7 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
         text += f" for the other destinations; {take_it_back}"
         refusal = f"not cancelled: nothing of it is still to be sent; {take_it_back}"
     else:
-        done = records.workitems.cancel(item, text) or item.state is WorkitemState.CANCELLED
+        done = records.moves.cancel(item, text) or item.state is WorkitemState.CANCELLED
         if item.state is WorkitemState.HELD:
             records.corrections.dismiss(item.study_uid)
         if may_have_arrived(flow, item):

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 
-from hilum.assembly import Arrival, RuleDecision, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import RuleDecision, Run, Wait
 from hilum.config.site import Rule
 from hilum.dicom.study import Study
 from hilum.flow import Flow
 from hilum.pausing import waiting_for, waiting_with
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     UNFINISHED,
     WITHOUT_RUN,
@@ -88,7 +90,7 @@ def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
     arrival = flow.arrivals.reopen(study_uid)
     rules = _rules_for(flow, module, arrival.study())
     before = _runs(flow, study_uid, module)
-    decisions = [decide(arrival, flow.needs[module], rule, flow.clock()) for rule in rules]
+    decisions = [flow.rules.decision(arrival, rule, flow.clock()) for rule in rules]
     flow.look_at(arrival)
     if not rules:
         return RequestAnswer(False, "not tried again: no rule applies")
@@ -132,7 +134,7 @@ def rerun(flow: Flow, study_uid: str, asked: Request) -> RequestAnswer:
     arrival = flow.arrivals.reopen(study_uid)
     study = arrival.study()
     rules = [rule for rule in flow.site.rule if applies(rule, study)]
-    decisions = [decide(arrival, flow.needs[rule.module], rule, flow.clock()) for rule in rules]
+    decisions = [flow.rules.decision(arrival, rule, flow.clock()) for rule in rules]
     before = {item.id for item in flow.records.workitems.of_study(study_uid)}
     flow.look_at(arrival)
     _forget_other_rules(flow, study_uid, rules)
@@ -166,7 +168,8 @@ def _of_rule(
 ) -> RequestAnswer:
     """What one rule makes of a study; what was decided anew is scheduled already."""
     if isinstance(decision, Wait):
-        return RequestAnswer(True, f"{rule.module} waits for images: {decision.reason}")
+        what = " for images" if decision.patience else ""
+        return RequestAnswer(True, f"{rule.module} waits{what}: {decision.reason}")
     if not isinstance(decision, Run):
         return _not_run(flow, arrival, rule, decision.reason)
     item = flow.workitems.run(rule, arrival, decision, of_today=True)

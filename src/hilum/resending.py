@@ -8,9 +8,11 @@ from hilum.config.site import Site
 from hilum.destinations import Destination, open_destination
 from hilum.errors import HilumError, RemovedError
 from hilum.inbox import Inbox
+from hilum.predecessors import taken_back
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem
-from hilum.records.states import WorkitemState
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
+from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.workitems import Workitems
 
 NOT_SENT_AGAIN = (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED)  # its note is, if there is one
@@ -55,6 +57,9 @@ def lacks(
         on_progress(f"asking {destination}", number, len(arrived))
         item = records.workitems.one(delivery.workitem_id)
         if item.state in NOT_SENT_AGAIN or (settings.in_order and item.superseded_by):
+            continue
+        is_on_reader = item.kind is WorkitemKind.ASSESSMENT and item.about is not None
+        if is_on_reader and taken_back(records, str(item.about), settings.in_order):
             continue
         if lack := _lack(item, delivery, peer, workitems):
             yield lack

@@ -24,7 +24,9 @@ from hilum.inbox.removed import Removed
 from hilum.inbox.room import MEBIBYTE, filled_percent, free_mib, is_full
 from hilum.inbox.versions import Versions
 from hilum.records import Records
-from hilum.records.models import Delivery, Removal, Study, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.studies import Removal, Study
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, WorkitemState
 from hilum.wording import counted
 from hilum.workitems import Workitems

@@ -37,7 +37,7 @@ class ListingArchive(Protocol):
         """The SOP instances of a study, of every modality."""
 
     def fetch(self, instance: Listed, largest: int) -> bytes | None:
-        """As that of `hilum.sources.Source`."""
+        """Fetch one instance, as `hilum.sources.Source` does."""
 
 
 @runtime_checkable

@@ -140,8 +140,8 @@ def whose(selection: Selection, images: Iterable[Instance]) -> Judgement:
 def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
     """Choose one series of `study` for every input in `needs` under `rule`; of films all that fit.
 
-    Own results never qualify, and nothing fills two inputs (`hilum.assignment`). Where several
-    series fit, one without reservations goes before those with; then the one with most images wins,
+    Own results never qualify, and nothing fills two inputs (`hilum.assignment`). Of several
+    that fit, one without reservations goes before those with; then the one with most images wins,
     then the one with the higher Series Number, then the greater UID: never chance.
     """
     candidates = [s for s in study.series if not s.instances[0].is_own_result]

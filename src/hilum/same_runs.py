@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from hilum.assembly import Arrival
+from hilum.arrival import Arrival
 from hilum.config.site import Rule
 from hilum.module import ModuleFacts
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, EventKind
 from hilum.routing import Selection
 from hilum.runs import files_of

@@ -3,7 +3,9 @@
 from hilum.config.kinds import DestinationSettings
 from hilum.flow import Flow
 from hilum.pausing import waiting_for
-from hilum.records.models import Delivery, Request, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, DeliveryState
 from hilum.releasing import replacement, wanted_again
 from hilum.withdrawing import RequestAnswer
@@ -39,7 +41,7 @@ def send(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         if again := wanted_again(flow, known, settings) if known else "":
             return _no(again)
     answer = _goes(asked.wish.destinations)
-    if not flow.records.workitems.send(item, owed, answer.text):
+    if not flow.records.moves.send(item, owed, answer.text):
         return _no(f"it is {flow.records.workitems.one(item.id).state}")
     flow.outbox.wake()
     waits = waiting_for(flow.records, asked.wish.destinations)

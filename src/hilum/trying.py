@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.config import parse, values_in
 from hilum.config.site import Rule, Site
 from hilum.dicom.instance import Instance

@@ -7,7 +7,7 @@ from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.hints import HintSender, Ready, wake_workers
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import UNFINISHED, EventKind, PausedKind, WorkitemState
 from hilum.workitems import Workitems
 
@@ -84,7 +84,7 @@ class Turns:
             newer = self._records.workitems.get(item.superseded_by)
             is_same = newer is not None and newer.inputs == item.inputs
             text = "another run replaces it" if is_same else "more images arrived"
-            self._records.workitems.set_state(workitem_id, WorkitemState.CANCELLED, text)
+            self._records.moves.set_state(workitem_id, WorkitemState.CANCELLED, text)
             return False
         return item.state in UNFINISHED
 

@@ -1,6 +1,5 @@
 """How a result is taken back: a rejection note goes wherever it went."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,7 +7,6 @@ from typing import NamedTuple
 
 from pydicom.sr.coding import Code
 
-from hilum.answers import Acceptance
 from hilum.config.fields import JSONValues
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
@@ -18,19 +16,14 @@ from hilum.objects import Analysis, Document, write_other_withdrawals, write_wit
 from hilum.outbox import NOTES
 from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
-from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
-from hilum.records.states import (
-    ARRIVED,
-    OWED,
-    REACHED_FROM,
-    EventKind,
-    WorkitemKind,
-    WorkitemState,
-)
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
+from hilum.records.states import REACHED_FROM, WorkitemKind, WorkitemState
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
-
-log = logging.getLogger(__name__)
+from hilum.taken import arrived_at, stop_telling
+from hilum.writing import tell_lost
 
 
 class RequestAnswer(NamedTuple):
@@ -80,8 +73,9 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     """Take a result back: what was not sent yet stays here, and a note goes wherever it may be.
 
     The note is a workitem of its own. To each destination it names only what may be there: there
-    are archives that refuse it whole if it names anything else. Deliveries to one destination
-    follow each other, so one that is under way comes before the note.
+    are archives that refuse it whole if it names anything else. It also takes back what was told
+    there of readers. Deliveries to one destination follow each other, so one that is under way
+    comes before the note.
     """
     if item.kind.is_note:
         return RequestAnswer(False, "not withdrawn: it is itself a note about a result")
@@ -95,9 +89,10 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     flow.workitems.require_files(item)
     # Before we look what is there: from then on nothing new is sent.
     flow.records.deliveries.cancel(item, "the result is taken back")
-    there = [_arrived_at(flow, delivery) for delivery in deliveries]
+    stop_telling(flow, item)
+    there = [arrived_at(flow, delivery) for delivery in deliveries]
     if not any(there):
-        flow.records.workitems.withdraw_here(item, "taken back before any of it was sent")
+        flow.records.moves.withdraw_here(item, "taken back before any of it was sent")
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
     wishes = {
@@ -105,93 +100,21 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
         for delivery, some in zip(deliveries, there, strict=True)
         if some
     }
-    noted = _write_notes(flow, item, note, said, {one for some in there for one in some}, wishes)
+    named = list(dict.fromkeys(one for some in there for one in some))
+    noted = _write_notes(flow, item, note, said, named, wishes)
     owed = [
         flow.outbox.owed(note.id, delivery.destination, some[0].variant, images=False)
         for delivery, some in zip(deliveries, there, strict=True)
         if some and some[0].variant in noted
     ]
-    flow.records.workitems.withdraw(item, note, owed)
+    flow.records.moves.withdraw(item, note, owed)
     flow.outbox.wake()
     return _told(flow, item)
-
-
-def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
-    """The objects of a result that a destination has, or may have.
-
-    Where that is a part, their variant has the name of the destination: its note is its own. Where
-    later results take the place of earlier ones, it has none of a result that was replaced, and all
-    of one that is to replace what it has.
-    """
-    written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
-    some = _there(flow, delivery)
-    if is_replaced_at(flow, delivery):
-        return []
-    if not some and _replaces_there(flow, delivery):
-        some = written
-    if len(some) == len(written):
-        return some
-    return [replace(one, variant=delivery.destination) for one in some]
-
-
-def _takes_places(flow: Flow, destination: str) -> bool:
-    """Whether later results take the place of earlier ones at a destination."""
-    return destination in flow.site.in_order
 
 
 def _wishes(flow: Flow, destination: str) -> JSONValues:
     """The settings that the objects of a destination are written by; none if it has no settings."""
     return next((one.wishes for one in flow.site.destination if one.name == destination), {})
-
-
-def is_replaced_at(flow: Flow, delivery: Delivery) -> bool:
-    """Whether a later result has taken the place of this one at a destination, or will.
-
-    Even if that one was taken back there meanwhile. Never where results stand beside each other.
-    """
-    if not _takes_places(flow, delivery.destination):
-        return False
-    item = flow.records.workitems.one(delivery.workitem_id)
-    while item.superseded_by and (newer := flow.records.workitems.get(item.superseded_by)):
-        item = newer
-        for other in flow.records.deliveries.of_workitem(item.id):
-            if other.destination == delivery.destination and (
-                item.state is WorkitemState.WITHDRAWN
-                or other.state in (*OWED, *ARRIVED)
-                or _there(flow, other)
-            ):
-                return True
-    return False
-
-
-def _replaces_there(flow: Flow, delivery: Delivery) -> bool:
-    """Whether an earlier result stands there, in whose place this one comes."""
-    if not _takes_places(flow, delivery.destination):
-        return False
-    item = flow.records.workitems.one(delivery.workitem_id)
-    while item.predecessor:
-        item = flow.records.workitems.one(item.predecessor)
-        notes = flow.records.deliveries.of_workitem(withdrawal_uid(item.id))
-        if any(note.destination == delivery.destination for note in notes):
-            return False
-        for other in flow.records.deliveries.of_workitem(item.id):
-            if other.destination == delivery.destination and _there(flow, other):
-                return True
-    return False
-
-
-def _there(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
-    """The objects of a delivery that its destination has taken, or may have."""
-    written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
-    receipts = flow.records.receipts.of(delivery)
-    return [one for one in written if _may_be_there(delivery, receipts.get(one.identity))]
-
-
-def _may_be_there(delivery: Delivery, receipt: DeliveryReceipt | None) -> bool:
-    """Whether a destination has the object of `receipt`, or nobody knows."""
-    if receipt is None:  # what was found there, or was sent before there were receipts
-        return delivery.state in ARRIVED or delivery.accepted_at is not None
-    return receipt.acceptance in (Acceptance.TAKEN, Acceptance.UNKNOWN)
 
 
 def take_back_some(
@@ -247,7 +170,7 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     note = withdrawal_uid(item.id)
     notes = {d.destination: d for d in flow.records.deliveries.of_workitem(note)}
     there = {
-        d.destination: _arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
+        d.destination: arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
     }
     used = _used_by_others(flow, item)
     if not any(there.values()):
@@ -317,7 +240,7 @@ def _write_notes(
     Gives the variants of which there is a note: not every kind of object can be taken back.
     """
     written: dict[str, list[WrittenResult]] = {}
-    for result in sorted(some, key=lambda one: str(one.path)):
+    for result in sorted(some, key=lambda one: (one.workitem_id != item.id, str(one.path))):
         written.setdefault(result.variant, []).append(result)
     analysis = replace(
         flow.workitems.analysis(item),
@@ -332,8 +255,5 @@ def _write_notes(
         for document in _notes(flow, analysis, results, said, lost, wishes[variant]):
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
-    for kind, place in lost.items():
-        text = f"{kind} could not be taken back, the others are: {place}"
-        log.error("workitem %s: %s", item.id, text)
-        flow.records.events.add(item.study_uid, EventKind.FAILED, text, item.id)
+    tell_lost(flow.records, item, lost, "could not be taken back, the others are")
     return told

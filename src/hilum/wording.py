@@ -2,11 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 IN_ITS_TURN = (  # where the results of a study go one after the other
     "once the earlier results and notes of this study have arrived there, are parked or cancelled"
 )
+AFTER_ITS_RESULT = "once the result that it is about has arrived there"
+NOT_JUDGED = "cannot be judged"  # begins what is said of such a study, so do these
+NOT_JUDGED_YET = "cannot be judged yet"  # until somebody has mended a module
+NOT_JUDGED_NOW = "cannot be judged just now"  # until the machine has what it lacks
 WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
 
 
@@ -45,6 +49,12 @@ def clauses(*parts: str) -> str:
     """`parts` as one sentence, also where one of them came with a full stop of its own."""
     *before, last = (part for part in parts if part)
     return "; ".join([*(re.sub(r"(?<!\.)\.$", "", part) for part in before), last])
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as one says them: "a", "a and b", "a, b and c"; "" for none."""
+    *before, last = [*names] or [""]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def how_to_decide(study_uid: str) -> str:

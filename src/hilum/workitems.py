@@ -1,14 +1,15 @@
 """Workitems as flow.py handles them: made from a decision, read back with images and findings."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run
 from hilum.composing import Composition
 from hilum.config.site import Rule
 from hilum.dicom.identity import attributes
@@ -18,20 +19,22 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.earlier_here import EarlierHere
 from hilum.engine import exchange
-from hilum.errors import RemovedError
+from hilum.errors import ModuleError, RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import AnyNeed, FindingsOf, Input, ModuleFacts
 from hilum.objects import Analysis, Document
 from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
 from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
 from hilum.same_runs import SameRuns, module_of
+from hilum.siblings import siblings_of
 from hilum.wording import counted
 
 ASKED_FOR = "a person asked for this analysis, no rule chose it"
@@ -65,9 +68,9 @@ class Workitems:
             for module, of in needs.items()
         }
         self.composition = Composition(records, self.result_folder, named, clock)
-        own = own_results(records, facts.values())
+        self.own = own_results(records, facts.values())
         self.same = SameRuns(records, facts)
-        self.earlier = EarlierHere(records, inbox, own, needs)
+        self.earlier = EarlierHere(records, inbox, self.own, needs)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
@@ -86,7 +89,7 @@ class Workitems:
         undone = [item for item in runs if self.same.is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
-        module = self._facts[rule.module]
+        module = self._facts_of(rule.module)
         workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used, priors)
         new = self._new(workitem_id, rule, arrival, run.selection)
         return replace(
@@ -134,7 +137,7 @@ class Workitems:
     def _new(
         self, workitem_id: str, rule: Rule, arrival: Arrival, selection: Selection
     ) -> Workitem:
-        module = self._facts[rule.module]
+        module = self._facts_of(rule.module)
         return Workitem(
             id=workitem_id,
             kind=WorkitemKind.RUN,
@@ -149,7 +152,7 @@ class Workitems:
             reason="",
             created=self._clock(),
             inputs={},
-            siblings=_witnesses(arrival.instances.values(), selection),
+            siblings=siblings_of(arrival.instances.values(), selection),
             verdicts=selection.verdicts,
         )
 
@@ -159,9 +162,9 @@ class Workitems:
         """A new workitem, made at time `at`, on the same images with today's module.
 
         It is given the findings of the runs `used`, where these are others now, and those of its
-        earlier exams that are still here.
+        earlier exams that are still here. Raises `ModuleError` where the module cannot be used.
         """
-        module = self._facts[item.module]
+        module = self._facts_of(item.module)
         if used == item.used:
             used = None
         here = self.earlier.still_here(item)
@@ -184,6 +187,11 @@ class Workitems:
             superseded_by=None,
             findings=None,
         )
+
+    def _facts_of(self, module: str) -> ModuleFacts:
+        if module not in self._facts:
+            raise ModuleError(f"the module {module} cannot be used: `hilum modules` says why")
+        return self._facts[module]
 
     def parts(self, item: Workitem) -> dict[str, list[Part]]:
         """The analysed files, and which of their frames, by input name."""
@@ -321,10 +329,3 @@ class Workitems:
                 path.relative_to(self._data),
             )
         )
-
-
-def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, ...]:
-    """Files of one image of each series and patient, an analysed one where there is one."""
-    images = [*selection.images.values(), *images]
-    seen = {(i.series_uid, i.patient): i.path.name for i in reversed(images) if not i.is_own_result}
-    return tuple(sorted(seen.values()))

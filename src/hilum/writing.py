@@ -17,7 +17,8 @@ from hilum.inbox.room import with_room
 from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.recipients import recipients
 from hilum.records import Records
-from hilum.records.models import Workitem, WrittenResult
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
 from hilum.summary import Summary
 from hilum.workitems import Workitems
@@ -30,6 +31,7 @@ OVERLAP = (
     "structures overlap, which a label map cannot hold: the segmentation is binary, although"
     ' segmentation = "labelmap" is set'
 )
+NOT_WRITTEN = "could not be written, the others are sent"
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,7 @@ class Writer:
         written: set[str] = set()
         for variant, wanted in sorted(variants.items()):
             written |= self._write(analysis, lost, variant, wanted, {})
-        self._tell_lost(item, lost)
+        tell_lost(self._records, item, lost, NOT_WRITTEN)
         return sorted(written)
 
     def write_also(self, item: Workitem, settings: DestinationSettings) -> None:
@@ -93,7 +95,7 @@ class Writer:
         self._write(
             self._workitems.analysis(item), lost, settings.variant, wanted_by(settings), there
         )
-        self._tell_lost(item, lost)
+        tell_lost(self._records, item, lost, NOT_WRITTEN)
 
     def _write(
         self,
@@ -124,8 +126,10 @@ class Writer:
                 analysis.study.uid, EventKind.CAUTION, OVERLAP, analysis.workitem_id
             )
 
-    def _tell_lost(self, item: Workitem, lost: Mapping[str, str]) -> None:
-        for kind, place in lost.items():
-            text = f"{kind} could not be written, the others are sent: {place}"
-            log.error("workitem %s: %s", item.id, text)
-            self._records.events.add(item.study_uid, EventKind.FAILED, text, item.id)
+
+def tell_lost(records: Records, item: Workitem, lost: Mapping[str, str], what: str) -> None:
+    """Say in log and trace `what` happened to each kind of object that is `lost`, and where."""
+    for kind, place in lost.items():
+        text = f"{kind} {what}: {place}"
+        log.error("workitem %s: %s", item.id, text)
+        records.events.add(item.study_uid, EventKind.FAILED, text, item.id)

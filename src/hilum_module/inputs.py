@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Callable
+
+from hilum_module.series import Series
 
 Range = tuple[float, float]
 
@@ -11,8 +14,10 @@ Range = tuple[float, float]
 class Input:
     """One series, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
 
-    `header` holds regular expressions by DICOM keyword. One that is `optional` is None for `run`
-    where the study has no series for it. Without `volume` the slices need not form one.
+    `header` holds regular expressions by DICOM keyword. `objection` is called last, for a series
+    that fits in all else and is whole; it gives the reason why the series is not meant, a clause,
+    and "" if it is. One that is `optional` is None for `run` where the study has no series for it.
+    Without `volume` the slices need not form one.
     """
 
     modality: str
@@ -28,6 +33,7 @@ class Input:
     header: dict[str, str] = field(default_factory=dict, hash=False)
     contrast: bool | None = None
     orientation: str | None = None
+    objection: Callable[[Series], str] | None = None
     optional: bool = False
 
 

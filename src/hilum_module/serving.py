@@ -9,7 +9,7 @@ import os
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -27,6 +27,8 @@ from hilum_module.volume import Volume
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 400  # characters
+LONGEST_OBJECTION = 200  # characters
+NOT_TOLD = "objection"  # the field of an `Input` that is code; Hilum asks it by the input's name
 
 Answer = Mapping[str, Any]
 Items = list[dict[str, Any]]
@@ -36,19 +38,26 @@ Given = Union[Series, "tuple[Film, ...]", Findings, None]  # for one input
 
 
 def serve(
-    target: str, packages: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap
+    target: str,
+    packages: str,
+    makes: bool,
+    pipe: socket.socket,
+    given: mmap.mmap,
+    found: mmap.mmap,
 ) -> None:
     """Load the class that `target` names (module:Class), then run one job after the other.
 
-    One with `with_model` gets the folder that `packages` lies in, which holds its model. `given` is
-    the memory in which Hilum leaves what the module gets, `found` takes what it found or asks.
+    One with `with_model` gets the folder that `packages` lies in, which holds its model. Unless it
+    `makes` an instance, which may load a model, only the functions of the inputs can be asked.
+    `given` is the memory in which Hilum leaves what the module gets, `found` takes what it found or
+    asks.
     """
     name, _, attribute = target.partition(":")
     try:
         cls = getattr(importlib.import_module(name), attribute)
         if hasattr(cls, "with_model"):
             cls = cls.with_model(Path(packages).parent)
-        module = cls()
+        module = cls() if makes else cls
         length = letters.put(found, [described(module)])
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
         _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))
@@ -91,7 +100,7 @@ class _Line:
 
 def described(module: Any) -> dict[str, Any]:
     """What Hilum has to know of a module before it runs."""
-    needs = dict(module.needs) if _by_name(module) else {"series": module.needs}
+    needs = _needs(module)
     card = getattr(module, "card", None)
     resources = getattr(module, "resources", None)
     return {
@@ -100,6 +109,7 @@ def described(module: Any) -> dict[str, Any]:
         "title": getattr(module, "title", module.name),
         "by_name": _by_name(module),
         "needs": _of_kind(needs, Input, Films),
+        "objecting": [name for name, one in needs.items() if getattr(one, NOT_TOLD, None)],
         "findings": _of_kind(needs, FindingsOf),
         "earlier": _of_kind(needs, EarlierExams),
         "parameters": parameters.described(getattr(module, "parameters", None)),
@@ -109,28 +119,51 @@ def described(module: Any) -> dict[str, Any]:
     }
 
 
+def _needs(module: Any) -> dict[str, Any]:
+    return dict(module.needs) if _by_name(module) else {"series": module.needs}
+
+
 def _of_kind(needs: Mapping[str, Any], *kinds: Any) -> dict[str, dict[str, Any]]:
-    return {name: asdict(one) for name, one in needs.items() if isinstance(one, kinds)}
+    return {name: _told(one) for name, one in needs.items() if isinstance(one, kinds)}
+
+
+def _told(need: Any) -> dict[str, Any]:
+    return {f.name: getattr(need, f.name) for f in fields(need) if f.name != NOT_TOLD}
 
 
 def _run(module: Any, line: _Line, package: str, found: mmap.mmap) -> Answer:
     number = line.number
     try:
-        items, arrays = run_on(module, *line.told, line.ask)
+        items, arrays = asked_of(module, *line.told, line.ask)
         return {"number": number, "ended": "well", "length": letters.put(found, items, arrays)}
     except Exception as error:  # noqa: BLE001 - around one run: a module may raise anything
         return _failed(number, _where(error, package), error, found)
 
 
-def run_on(
+def asked_of(
     module: Any, given: Sequence[Mapping[str, Any]], arrays: Arrays, ask: Ask
 ) -> tuple[Items, dict[str, np.ndarray]]:
-    """What `module` finds in what is `given`: JSON, and the arrays of it.
+    """What `module` says of what is `given`, whose first item says what it is asked: JSON, arrays.
 
     `ask` gives what it asks for while it runs.
     """
-    (chosen,) = (item["parameters"] for item in given if "parameters" in item)
-    inputs = {i["input"]: _input(i, arrays, ask) for i in given if "input" in i}
+    order, *told = given
+    if NOT_TOLD in order:
+        [series] = (_input(item, arrays, ask) for item in told)
+        said = _needs(module)[order[NOT_TOLD]].objection(series)
+        return [{NOT_TOLD: str(said or "")[:LONGEST_OBJECTION]}], {}
+    return _found(module, order["parameters"], told, arrays, ask)
+
+
+def _found(
+    module: Any,
+    chosen: Mapping[str, Any],
+    given: Sequence[Mapping[str, Any]],
+    arrays: Arrays,
+    ask: Ask,
+) -> tuple[Items, dict[str, np.ndarray]]:
+    """What `module` finds in what is `given`, with the parameters that are `chosen`."""
+    inputs = {i["input"]: _input(i, arrays, ask) for i in given}
     declared = getattr(module, "parameters", None)
     more = {} if declared is None else {"parameters": parameters.made(declared, chosen)}
     shape = next((each.shape for each in inputs.values() if isinstance(each, Series)), None)

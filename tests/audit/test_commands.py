@@ -41,9 +41,10 @@ class Console:
     records: Records
     answer: tuple[bool, str] = (True, "done")
 
-    def type(self, *words: str) -> Result:
+    def type(self, *words: str, given: str = "") -> Result:
         config = str(self.data.parent / "hilum.toml")
-        return CliRunner().invoke(app, [*words, "-c", config], env={"COLUMNS": "999"})
+        words = (*words, "-c", config)
+        return CliRunner().invoke(app, words, input=given, env={"COLUMNS": "999"})
 
     def entries(self) -> list[AuditEntry]:
         with closing(AuditStore(self.data / "audit.db")) as store:
@@ -69,7 +70,7 @@ def console(folder: Path) -> Iterator[Console]:
 
         def answer() -> None:
             while not ended.wait(0.02):
-                for asked in records.requests.waiting():
+                for asked in (*records.requests.waiting(), *records.requests.to_fetch()):
                     assert made.entries()[-1].outcome is AuditOutcome.ASKED  # before it is done
                     records.requests.answer(asked.id, *made.answer)
 
@@ -91,6 +92,23 @@ def test_who_retries_is_on_record_before_it_is_done(site: Console) -> None:
     assert (entry.act, entry.outcome) == (AuditedAct.RETRY, AuditOutcome.ASKED)
     assert (entry.object_type, entry.object) == (ObjectType.WORKITEM, ITEM.id)
     assert entry.study_uid == "1.2.3"
+
+
+def test_each_study_of_a_list_is_fetched_and_on_record(site: Console) -> None:
+    fetched = site.type("fetch", "-", "--from", "pacs", given="A1, A2\n\nA 3\n A1\n1.2.840.7\n")
+    assert fetched.exit_code == 0, fetched.output
+    names = ("A1", "A2", "A 3", "1.2.840.7")
+    assert fetched.output == "".join(f"{name}:\ndone\n" for name in names)
+    told = [(entry.act, entry.reason, entry.study_uid) for entry in site.entries()]
+    assert told == [
+        *((AuditedAct.FETCH, f"accession number {name}", "") for name in names[:3]),
+        (AuditedAct.FETCH, "", "1.2.840.7"),
+    ]
+    site.answer = (False, "not fetched: pacs does not have it")
+    failed = site.type("fetch", "A9", "A8", "--from", "pacs")
+    assert failed.exit_code == 1
+    assert failed.output.endswith("2 of 2 studies not fetched\n")
+    assert site.entries()[-1].outcome is AuditOutcome.FAILED
 
 
 def test_what_the_gateway_refuses_is_an_entry_of_its_own(site: Console) -> None:
@@ -222,9 +240,9 @@ def test_show_filters_and_shows_no_patient(site: Console) -> None:
     assert site.records.identifiers.note_older("1.2.3", StudyIdentifiers(accession_number="A77"))
     called = site.type("audit", "show", "--person", "bob", "--study", "A77", "--json")
     assert json.loads(called.stdout)["entries"] == found["entries"]
-    assert "nothing of this" in site.type("audit", "show", "--person", "nobody").stdout
+    assert "has no such entry" in site.type("audit", "show", "--person", "nobody").stdout
     late = site.type("audit", "show", "--since", "2100-01-01")
-    assert "nothing of this" in late.stdout
+    assert "has no such entry" in late.stdout
     assert isinstance(site.type("audit", "show", "--page", "9").exception, Exception)
     assert site.entries()[-1].act is AuditedAct.AUDIT_READ
 

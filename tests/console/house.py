@@ -17,10 +17,12 @@ from hilum.config.versions import SettingsVersions
 from hilum.people.roles import UserRole
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Correction, DestinationStanding
+from hilum.records.models.patients import Correction
+from hilum.records.models.standings import DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
+from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
+from hilum.summary.remarks import NoteSummary
 from hilum.verdict import Verdict
 from tests.signing_in import signed_in
 

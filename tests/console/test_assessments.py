@@ -139,7 +139,7 @@ def test_what_was_taken_back_keeps_what_was_said_and_takes_no_more(house: House)
     path, form = f"/studies/{address}/assessments", {"workitem": item, "decision": "accepted"}
     with house.client(UserRole.READER) as client:
         client.post(path, data=form)
-        assert house.records.workitems.withdraw_here(house.records.workitems.one(item), "wrong")
+        assert house.records.moves.withdraw_here(house.records.workitems.one(item), "wrong")
         refused = client.post(path, data=form, headers={"Accept": "text/html"})
         shown = client.get(f"/studies/{address}").text
     assert refused.status_code == 409
@@ -250,8 +250,7 @@ def test_a_command_assesses_for_whoever_has_an_account_as_reader(
     ]
     noted = entries(house, item)
     assert [(e.outcome, e.person, e.account.split()[0]) for e in noted] == [
-        (AuditOutcome.ASKED, "anna", "system"),
-        (AuditOutcome.FAILED, "anna", "system"),
+        (AuditOutcome.DENIED, "anna", "system"),
         (AuditOutcome.ASKED, "anna", "system"),
         (AuditOutcome.ASKED, "anna", "system"),
     ]
@@ -284,7 +283,7 @@ def test_what_was_changed_meanwhile_is_on_record_as_failed(
 
         def taken_back_after_the_look(looked_at: MayBeAssessed) -> str:
             objection = objection_to(looked_at)
-            house.records.workitems.withdraw_here(house.records.workitems.one(item), "wrong")
+            house.records.moves.withdraw_here(house.records.workitems.one(item), "wrong")
             return objection
 
         monkeypatch.setattr("hilum.console.assessing.objection_to", taken_back_after_the_look)

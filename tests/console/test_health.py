@@ -69,8 +69,8 @@ def test_health_follows_the_gravest_alarm(site: Site, records: Records) -> None:
         assert health(url) == (200, "degraded", ["patients"])
         put(records, a_workitem(id="w", created=time.time() - 61))  # and no worker runs
         assert health(url) == (503, "failing", ["engine", "patients"])
-        records.workitems.set_state("w", WorkitemState.CANCELLED)
-        records.workitems.set_state("w1", WorkitemState.CANCELLED)
+        records.moves.set_state("w", WorkitemState.CANCELLED)
+        records.moves.set_state("w1", WorkitemState.CANCELLED)
         assert health(url) == (200, "ok", [])
 
 

@@ -15,25 +15,20 @@ from hilum.console.endpoints import found_in
 from hilum.inbox import Inbox
 from hilum.people.roles import UserRole
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import DestinationStanding, Removal
+from hilum.records.models.standings import DestinationStanding
+from hilum.records.models.studies import Removal
 from hilum.records.states import DeliveryState, DestinationState, EventKind, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import (
+from hilum.summary.numbers import (
     ChangeSummary,
     ClassificationSummary,
-    CurveSummary,
-    DraftSummary,
-    KeyImageSummary,
-    LengthSummary,
     MeasurementSummary,
-    NoteSummary,
-    ParametricMapSummary,
-    PlotSummary,
-    RefusalSummary,
     SegmentSummary,
     TableSummary,
-    UrgencySummary,
 )
+from hilum.summary.pictures import CurveSummary, KeyImageSummary, ParametricMapSummary, PlotSummary
+from hilum.summary.remarks import DraftSummary, NoteSummary, RefusalSummary, UrgencySummary
+from hilum.summary.shapes import LengthSummary
 from hilum.verdict import Verdict
 
 from .house import House, a_house

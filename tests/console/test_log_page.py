@@ -135,7 +135,7 @@ def test_the_page_shows_what_the_log_says_of_a_study(house: House) -> None:
         of_study = client.get("/log", params={"study": address}).text
         assert "it failed" in of_study
         assert "something else" not in of_study
-        assert "No line is like that" in client.get("/log", params={"study": other}).text
+        assert "No line matches" in client.get("/log", params={"study": other}).text
         assert client.get("/log", params={"study": "nobody"}).status_code == 404
         assert client.get("/log", params={"since": "2026-99-99T00:00"}).status_code == 422
         graver = client.get("/log", params={"level": "critical"}).text

@@ -24,7 +24,8 @@ from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.records.assessed import Assessment
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -35,7 +36,9 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import CurveSummary, FindingSummary, PlotSummary, TableSummary
+from hilum.summary.finding import FindingSummary
+from hilum.summary.numbers import TableSummary
+from hilum.summary.pictures import CurveSummary, PlotSummary
 from hilum.verdict import Verdict
 from tests.browser import CHROMIUM
 from tests.drawn import every
@@ -184,6 +187,7 @@ def addresses(house: House, page: Page, of: dict[str, str]) -> Iterator[str]:
     """Every page, by what the console offers: one that is new is among them by itself."""
     meant = {
         "/finds/{number}": _find(house, page),
+        "/fetches/lists/{number}": _fetch(house, page),
         "/modules/{name}": "/modules/chest-radiograph",
         "/network/add/{place}/{kind}": "/network/add/destinations/dimse",
         "/network/sources/{name}": f"/network/sources/{NAME[1:]}",
@@ -207,6 +211,15 @@ def _find(house: House, page: Page) -> str:
     form = page.locator("form.filters[action='/finds']").first
     form.evaluate("(form, id) => { form.patient_id.value = id; form.submit() }", LONG)
     page.wait_for_url("**/finds/*")
+    return page.url.removeprefix(house.url)
+
+
+def _fetch(house: House, page: Page) -> str:
+    """Where is shown what became of the studies that somebody has fetched."""
+    page.goto(f"{house.url}/fetches")
+    page.locator("textarea").fill(f"{LONG[:64]}\n{LONG[:63]}")
+    page.get_by_role("button", name="Fetch").click()
+    page.wait_for_url("**/fetches/lists/*")
     return page.url.removeprefix(house.url)
 
 

@@ -3,23 +3,21 @@
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from factory import a_workitem, mr_slices, put, write
 from hilum.config import parse
-from hilum.console.durations import AnalysisTimes
 from hilum.console.metrics import SiteMetrics
 from hilum.records import Records, tables
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port
@@ -28,7 +26,6 @@ from tests.patience import until
 from tests.system.site import Running, running
 
 from .prometheus import PROMETHEUS, PROMTOOL, Prometheus, prometheus
-from .serving import serving
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -127,7 +124,7 @@ def test_every_metric_is_documented_and_nothing_else(tmp_path: Path) -> None:
     site = parse({"data": str(tmp_path)})
     with closing(Records("sqlite://")) as records:
         put(records, a_workitem())
-        families = list(SiteMetrics(site, records, AnalysisTimes(records)).collect())
+        families = list(SiteMetrics(site, records).collect())
     assert {family.name for family in families} == set(re.findall(r"`(hilum_\w+)`", PAGE))
     for family in families:
         (row,) = re.findall(rf"^\| `{family.name}` \|.*$", PAGE, re.MULTILINE)
@@ -138,53 +135,30 @@ def test_every_metric_is_documented_and_nothing_else(tmp_path: Path) -> None:
     assert names <= {family.name for family in families}
 
 
-def test_the_time_of_each_analysis_is_counted_once() -> None:
+def test_the_time_of_each_analysis_is_counted_as_it_ends(tmp_path: Path) -> None:
+    site = parse({"data": str(tmp_path), "rule": [{"module": "other", "send_to": []}]})
     with closing(Records("sqlite://")) as records:
-        times = AnalysisTimes(records)
-        ended: dict[str, tuple[float, float]] = {"a": (100.0, 100.2), "b": (101.0, 141.0)}
-        for name, (began, end) in ended.items():
-            put(records, a_workitem(id=name, module="tiny"))
-            for kind, at in (("running", began - 50), ("running", began), ("analysed", end)):
-                number = records.events.add("1.2", EventKind(kind), "", name)
-                write_time = tables.event.update().where(tables.event.c.id == number)
-                records.database.transact(
-                    lambda c, change=write_time, at=at: c.execute(change.values(at=at))
-                )
+        for name, seconds in {"a": 0.2, "b": 40.0, "c": 9000.0}.items():
+            put(records, item := a_workitem(id=name, module="tiny"))
+            for earlier in (50.0, 0.0):  # the first one was broken off
+                number = records.events.add(item.study_uid, EventKind.RUNNING, "", name)
+                begun = tables.event.update().where(tables.event.c.id == number)
+                change = begun.values(at=time.time() - seconds - earlier)
+                records.database.transact(lambda c, change=change: c.execute(change))
+            records.workitems.note_findings(item, (), "")
+        forget = tables.event.delete()
+        records.database.transact(lambda connection: connection.execute(forget))
+        families = {family.name: family for family in SiteMetrics(site, records).collect()}
 
-        def counted(now: float) -> dict[str, float]:
-            samples = times.family(["tiny", "other"], now).samples
-            of_tiny = [s for s in samples if s.labels["module"] == "tiny"]
-            found = {s.labels.get("le", s.name.rpartition("_")[2]): s.value for s in of_tiny}
-            return {key: found[key] for key in ("0.1", "0.25", "30.0", "60.0", "+Inf", "sum")}
+    def counted(module: str) -> dict[str, float]:
+        samples = families["hilum_analysis_seconds"].samples
+        own = [sample for sample in samples if sample.labels["module"] == module]
+        return {one.labels.get("le", one.name.rpartition("_")[2]): one.value for one in own}
 
-        before = {"0.1": 0, "0.25": 1, "30.0": 1, "60.0": 1, "+Inf": 1}
-        assert counted(140.0) == before | {"sum": pytest.approx(0.2)}
-        after = {"0.1": 0, "0.25": 1, "30.0": 1, "60.0": 2, "+Inf": 2, "sum": pytest.approx(40.2)}
-        assert counted(150.0) == after
-        assert counted(160.0) == after
-
-
-def test_whoever_asks_again_has_no_event_read_again(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir(mode=0o700)
-    site = parse({"data": str(tmp_path / "data")})
-    began: list[int] = []  # the number of the event after which each answer has read
-
-    def note(*said: Any) -> None:
-        if "FROM event JOIN workitem" in said[2]:
-            began.append(min(value for value in said[3] if isinstance(value, int)))
-
-    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
-        put(records, a_workitem(id="a"))
-        numbers = [
-            records.events.add("1.2", EventKind(kind), "", "a") for kind in ("running", "analysed")
-        ]
-        long_ago = tables.event.update().values(at=1.0)
-        records.database.transact(lambda connection: connection.execute(long_ago))
-        sa.event.listen(records.database.engine, "before_cursor_execute", note)
-        with serving(site, records) as url:
-            for _ in range(2):
-                assert "hilum_analysis_seconds_count" in httpx.get(f"{url}/metrics").text
-    assert began == [0, numbers[-1]]
+    some = ("0.1", "0.25", "30.0", "60.0", "3600.0", "+Inf", "count", "sum")
+    found = [counted("tiny")[name] for name in some]
+    assert found == [0, 1, 1, 2, 2, 3, 3, pytest.approx(9040.2, abs=5)]
+    assert set(counted("other").values()) == {0}
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,28 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
+from annotated_types import Ge
 
 from factory import a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import parse
 from hilum.console.cards import rendered, shown
 from hilum.console.known import KnownModules
-from hilum.console.needs import needs_in_words
 from hilum.hosts.scratch import TRACEBACK
-from hilum.module import Films, Input, ModuleFacts
+from hilum.module import EarlierExams, Films, FindingsOf, Input, ModuleFacts
 from hilum.module.description import ModulePage
+from hilum.module.takes import need_in_words, taken_by
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
 from hilum.records.states import EventKind, PausedKind, WorkitemState
-from hilum.summary import MeasurementSummary, RefusalSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import RefusalSummary
 from tests.core.test_alarms import DAY
 
 from .house import HIDDEN, House
@@ -32,20 +37,43 @@ PLACE = "in an environment of its own: volumes==2, with /usr/bin/python3.12"
 CARD = f"# Card\n\n**Weak** at night.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{HIDDEN}\n"
 
 
+@dataclass(frozen=True)
+class Settings:
+    threshold: Annotated[float, Ge(0)] = 0.5
+    sides: tuple[Literal["left", "right"], ...] = ()
+    name: str | None = None
+
+
+class Volumes:
+    name, version, title = NAME, "2", "Volumes"
+    needs: ClassVar[Any] = {
+        "series": Input("MR", slices=(24, 400), slice_spacing=(0.4, 3.0)),
+        "other": FindingsOf("lungs"),
+        "before": EarlierExams(most=3, optional=True),
+    }
+    parameters = Settings
+
+    def run(self, **_given: Any) -> Iterator[Any]:
+        yield from ()
+
+
 @contextmanager
 def a_house_with_a_module(tmp_path: Path) -> Iterator[House]:
     (tmp_path / "data").mkdir(mode=0o700)
     rule = {"module": NAME, "series": {"SeriesDescription": "^crop"}, "incomplete": "analyse"}
     site = parse({"data": str(tmp_path / "data"), "rule": [rule]})
     facts = ModuleFacts(NAME, "2", "Volumes", "b" * 64)
-    needs = {NAME: {"series": Input("MR", slices=(24, 400), slice_spacing=(0.4, 3.0))}}
     with (
         closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
         serving(
             site,
             records,
             modules=KnownModules(
-                (facts,), {NAME: ModulePage(CARD)}, needs, {NAME: PLACE}, PROBLEMS
+                (facts,),
+                {NAME: ModulePage(CARD)},
+                takes={NAME: taken_by(Volumes)},
+                runs_in={NAME: PLACE},
+                problems=PROBLEMS,
             ),
         ) as url,
     ):
@@ -149,8 +177,13 @@ def test_a_module_is_disabled_and_enabled_from_its_page(house: House) -> None:
 
 def test_the_page_says_limits_rules_and_card(house: House) -> None:
     page = house.get(f"/modules/{NAME}")
-    shown = text_of(page)
+    shown = unescape(text_of(page))
     assert "Number of slices 24 to 400 Distance of slices 0.4 to 3 mm" in shown
+    assert "other Findings of the module lungs, on the same images" in shown
+    assert "before Earlier exams of the patient the latest 3, of the same kind as series" in shown
+    assert "threshold a number, at least 0; 0.5 if no rule sets it" in shown
+    assert 'sides a list; each entry is "left" or "right"; [] if no rule sets it' in shown
+    assert "name text or nothing; nothing if no rule sets it" in shown
     assert "series SeriesDescription: ^crop incomplete analyse" in shown and "b" * 64 in shown
     assert "<strong>Weak</strong> at night." in page and "<td>2</td>" in page
     assert "<h3>Card</h3>" in page
@@ -179,9 +212,9 @@ def test_a_card_cannot_act_in_the_page(text: str, wanted: str) -> None:
 
 
 def test_what_a_module_takes_is_said_in_words() -> None:
-    assert needs_in_words(Films()) == [("Images", "all radiographs of a study (CR or DX)")]
+    assert need_in_words(Films()) == (("Images", "all radiographs of a study (CR or DX)"),)
     whole = Input("MR", echo_time=(1.0, 9.5), b_value=(0, 50), tilt="resample")
-    said = dict(needs_in_words(whole))
+    said = dict(need_in_words(whole))
     assert said["Echo time"] == "1 to 9.5 ms"
     assert said["b-value"] == "0 to 50 s/mm²"
     assert said["Tilted gantry"] == "laid on a right-angled grid"

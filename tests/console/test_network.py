@@ -18,7 +18,8 @@ from hilum.inbox.updates import keep
 from hilum.people.entrance import require_console
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
-from hilum.records.models import WorklistStanding, WorklistStep
+from hilum.records.models.requests import WorklistStep
+from hilum.records.models.standings import WorklistStanding
 from hilum.records.states import (
     DeliveryState,
     PausedKind,

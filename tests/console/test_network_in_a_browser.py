@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page
 
 from hilum.records.states import PausedKind
-from hilum.summary import MeasurementSummary, RefusalSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import RefusalSummary
 from tests.browser import CHROMIUM
 from tests.signing_in import browse_as
 

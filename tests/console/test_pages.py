@@ -10,11 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
-from hilum.asking import audited_fetch
+from hilum.asking import MOST_AT_ONCE, audited_fetch
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
-from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.config import parse
+from hilum.console.endpoints import pages
+from hilum.people.roles import Permission, UserRole
+from hilum.records import Records
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -23,22 +27,20 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import (
+from hilum.summary.numbers import (
     ClassificationSummary,
-    CurveSummary,
-    DraftSummary,
-    LengthSummary,
     MeasurementSummary,
-    NoteSummary,
-    ParametricMapSummary,
-    PlotSummary,
     SegmentSummary,
     TableSummary,
-    UrgencySummary,
 )
+from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSummary
+from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
+from hilum.summary.shapes import LengthSummary
 from hilum.verdict import Verdict
+from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
+from .serving import serving
 
 SIGNING_IN = (AuditedAct.LOGIN, AuditedAct.LOGOUT, AuditedAct.PEOPLE_CHANGED)
 
@@ -205,7 +207,7 @@ def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(hous
     form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
     with house.client(UserRole.OPERATOR) as client:
         client.post(f"/studies/{address}/acts", data=form, timeout=30)
-    house.records.workitems.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
+    house.records.moves.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
     said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
     assert len(said.findall(house.get(f"/studies/{address}"))) == 2
     seen = house.get(f"/studies/{address}", UserRole.VIEWER)
@@ -440,8 +442,88 @@ def test_a_program_has_a_study_fetched_and_sees_how_far_it_is(tmp_path: Path) ->
     assert (noted.object_type, noted.object) == (ObjectType.SOURCE, "archive")
 
 
+def test_a_list_of_studies_is_fetched_and_each_is_told(tmp_path: Path) -> None:
+    source = {"name": "archive", "kind": "orthanc", "url": "http://127.0.0.1:9"}
+    with a_house(tmp_path, source=[source]) as house, house.client(UserRole.OPERATOR) as client:
+        assert re.findall("<option>(.*)</option>", client.get("/fetches").text) == ["archive"]
+        typed = {"archive": "archive", "study": f"A1\r\nA2,A1\r\n {HIDDEN}\r\n"}
+        begun = client.post("/fetches", data=typed)
+        path = begun.headers["Location"]
+        assert begun.status_code == 303 and "A1" not in path
+        first, second, third = house.records.requests.to_fetch()
+        assert [one.reason for one in (first, second, third)] == ["A1", "A2", HIDDEN]
+        house.records.requests.note_study(first.id, "1.2.3")
+        put(house.records, a_study(study_uid="1.2.3"))
+        house.records.requests.answer(first.id, True, "3 images fetched from archive")
+        house.records.requests.answer(second.id, False, "not fetched: it is not there")
+        shown = client.get(path).text
+        assert "2 of 3 studies answered" in shown and "every 2s" in shown
+        address = house.records.identifiers.addresses(["1.2.3"])["1.2.3"]
+        assert f'<a href="/studies/{address}">A1</a>' in shown
+        assert "A2 failed Not fetched: it is not there" in text_of(shown)
+        assert "<td></td></tr>" in shown  # nothing is said of the third one yet
+        house.records.requests.answer(third.id, False, "not fetched")
+        assert "every 2s" not in client.get(path).text
+        with house.client(UserRole.ADMINISTRATOR) as another:
+            assert another.get(path).status_code == 404
+        too_many = "\n".join(map(str, range(MOST_AT_ONCE + 1)))
+        for text in ("", " ,;\n", too_many, f"A1\n{'7' * 65}"):
+            refused = client.post("/fetches", data={"archive": "archive", "study": text})
+            assert refused.status_code == 422
+        assert len(house.records.requests.to_fetch()) == 0
+    with closing(AuditStore(audit_file(house.site.data))) as store:
+        noted = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.FETCH]
+    assert len(noted) == 3
+
+
 def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: House) -> None:
     uid, out = "1.2.840.7", ObjectType.DESTINATION
     assert audited_fetch(house.site, "out", uid) == (AuditedObject(out, "out", uid), "")
     by_number = (AuditedObject(out, "out"), "accession number A77")
     assert audited_fetch(house.site, "out", "A77") == by_number
+
+
+def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
+    broken = pages()
+
+    @broken.get("/broken", Permission.LOOK)
+    @broken.get("/api/v1/broken", Permission.LOOK)
+    def fails() -> None:
+        raise ValueError(HIDDEN)
+
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data")})
+    with (
+        closing(Records("sqlite://")) as records,
+        serving(site, records, [broken]) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        client.headers["Connection"] = "close"  # as the server does after a mistake
+        page = client.get("/broken", headers={"Accept": "text/html"})
+        answer = client.get("/api/v1/broken")
+    assert (page.status_code, answer.status_code) == (500, 500)
+    assert "Hilum has made a mistake here: its log says where" in page.text
+    assert answer.json()["detail"].startswith("Hilum has made a mistake here")
+    assert HIDDEN not in page.text + answer.text
+
+
+def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    site, file = parse({"data": str(data)}), data / "hilum.db"
+    with (
+        closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
+        serving(site, records) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        records.database.close()
+        file.rename(tmp_path / "away.db")
+        file.mkdir()
+        page = client.get("/studies", headers={"Accept": "text/html"})
+        answer = client.get("/api/v1/studies")
+        assert (page.status_code, answer.status_code) == (503, 503)
+        assert "The records do not answer" in page.text and "look at the database" in page.text
+        assert answer.json()["detail"].startswith("the records do not answer")
+        file.rmdir()
+        (tmp_path / "away.db").rename(file)
+        assert client.get("/studies").status_code == 200

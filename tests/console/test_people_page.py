@@ -1,5 +1,6 @@
 """The page People and its API: administrators add, change and remove, and it is on record."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -125,6 +126,16 @@ def test_who_loses_the_role_loses_the_page_at_once(
     barred = chief.get("/people")
     assert barred.status_code == 403
     assert "chief is operator here, and as such may not manage people." in barred.text
+
+
+def test_what_somebody_did_is_one_step_away(chief: httpx.Client, everybody: Everybody) -> None:
+    everybody.accounts.add("anna", UserRole.READER, GOOD)
+    page = chief.get("/people").text
+    ways = re.findall(r'href="(/audit\?[^"]+)">what (\w+) did', page)
+    assert ways == [("/audit?person=anna", "they"), ("/audit?person=chief", "you")]
+    done = chief.get("/audit?person=chief").text
+    assert '<a href="/audit?person=chief">chief</a>' in done
+    assert "No entry matches" in chief.get("/audit?person=anna").text
 
 
 def test_an_act_that_cannot_be_put_on_record_is_not_done(

@@ -190,7 +190,7 @@ def test_a_notifier_is_told_on_trial_only_when_somebody_tests_it(
     path = "/network/add/notifiers/webhook"
     values = {"name": "ops", "url": "http://127.0.0.1:9", "secret_file": str(secret)}
     tried = sent(client, path, "try", **values)
-    assert 'class="state failed">message on trial' in tried.text
+    assert 'class="state failed">test message' in tried.text
     assert sent(client, path, **values).status_code == 303
     assert "ops webhook, from warning on" in text_of(client.get("/network").text)
     page = client.get("/network/notifiers/ops/settings")

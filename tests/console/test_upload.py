@@ -1,32 +1,47 @@
 """Images that a person hands over: what is taken in, where results may go, how it ends."""
 
 import io
+import re
 import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from factory import a_study, mr_slices, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.audit.store import AuditFilter
+from hilum.config import parse
 from hilum.console.guard import cookie_name
+from hilum.console.known import KnownModules
+from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
+from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import Inbox
+from hilum.module import Input
+from hilum.modules.chest import ChestRadiograph
+from hilum.modules.hippocampus import HippocampalVolume
 from hilum.people.roles import UserRole
 from hilum.people.sessions import form_token
 from hilum.process import fork_server
+from hilum.records import Records
 from hilum.uploading import child
+from hilum.uploading.made_up import VOLUMES, can_be_made_for, made_up_study
 from tests.patience import until
-from tests.signing_in import session_of
+from tests.signing_in import session_of, signed_in
 
 from .house import House, a_house
+from .serving import serving
 
 V1 = "/api/v1/uploads"
 
@@ -270,3 +285,66 @@ def test_the_form_needs_no_scripts(house: House, slices: list[bytes]) -> None:
         assert stale.status_code == 403
     assert images_of(house, "study") == 6
     assert left_over(house) == []
+
+
+def spans(least: float, most: float) -> st.SearchStrategy[tuple[float, float] | None]:
+    """Ranges that a module may declare, also without an end, or none."""
+    bounds = st.floats(least, most).map(lambda value: round(value, 2))
+    pairs = st.tuples(bounds, bounds | st.just(inf))
+    return st.none() | pairs.map(lambda pair: (min(pair), max(pair)))
+
+
+@given(
+    modality=st.sampled_from(sorted(VOLUMES)),
+    slice_spacing=spans(0.5, 6),
+    pixel_spacing=spans(0.5, 3),
+    orientation=st.sampled_from([None, "axial", "coronal", "sagittal"]),
+    echo_time=spans(2, 100),
+)
+@settings(max_examples=10, deadline=None)
+def test_a_made_up_series_is_what_a_module_declares(**declared: Any) -> None:
+    need = Input(extent=(24, 64), **declared)
+    assert can_be_made_for({"series": need})
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / str(number) for number in range(200)]
+        images = []
+        for path, content in zip(files, made_up_study({"series": need}), strict=False):
+            path.write_bytes(content)
+            images.append(Instance.read(path))
+        [series] = Study.of(images).series
+        assert list(need.objections(series)) == []
+    assert series.description == "Made up by Hilum"
+
+
+@pytest.mark.parametrize("need", [HippocampalVolume.needs, ChestRadiograph.needs])
+def test_a_study_can_be_made_up_for_our_own_modules(need: Any) -> None:
+    assert can_be_made_for({"series": need})
+
+
+def test_none_can_be_made_up_of_what_is_no_volume_and_no_film() -> None:
+    assert not can_be_made_for({"series": Input("US")})
+    assert not can_be_made_for({})
+    assert can_be_made_for({"series": Input("CT"), "loop": Input("US", optional=True)})
+    assert can_be_made_for({"series": Input("CT", extent=(200, inf))})
+
+
+def test_a_made_up_study_goes_the_way_of_an_upload_and_its_results_nowhere(tmp_path: Path) -> None:
+    fork_server(child.__name__)
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data"), "receiver": {"low_water_mb": 0}})
+    need = Input("MR", slices=(4, 4), extent=(16, 16))
+    modules = KnownModules(needs={"m": {"series": need}, "n": {"loop": Input("US")}})
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records, modules=modules) as url,
+        signed_in(site, UserRole.OPERATOR, url) as client,
+    ):
+        assert re.findall("<option>(.*)</option>", client.get("/upload").text) == ["m"]
+        begun = client.post("/upload/made-up", data={"module": "m"})
+        page = begun.headers["Location"]
+        until(lambda: "All images were taken in." in client.get(page).text, "the upload is over")
+        assert client.post("/upload/made-up", data={"module": "n"}).status_code == 422
+        images = [Instance.read(path) for path in site.data.rglob("*.dcm")]
+        assert len(images) == 4
+        chosen = records.uploads.get(images[0].study_uid)
+        assert chosen and chosen.destinations == ()

@@ -19,7 +19,7 @@ from hilum.console.pages import why as page
 from hilum.people.roles import Permission
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Study
+from hilum.records.models.studies import Study
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.transport.sender import send
 from tests.archives import Orthanc

@@ -71,7 +71,7 @@ def test_each_result_counts_once_by_the_last_word_of_each_reader(records: Record
 
 def test_a_result_that_was_taken_back_still_counts(records: Records) -> None:
     before = agreement_of(records, 30, NOW)
-    assert records.workitems.withdraw_here(records.workitems.one("1.2.1"), "readers rejected it")
+    assert records.moves.withdraw_here(records.workitems.one("1.2.1"), "readers rejected it")
     assert agreement_of(records, 30, NOW) == before
     assert before.rejected[0].reason == "bob of 1.2"  # the latest first
     assert [one.reason for one in before.rejected] == ["bob of 1.2", "anna of 1.2"]

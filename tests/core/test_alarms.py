@@ -26,15 +26,15 @@ from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
 from hilum.records import Records, tables
-from hilum.records.models import (
-    BegunAlarm,
-    Correction,
+from hilum.records.models.alarms import BegunAlarm
+from hilum.records.models.patients import Correction
+from hilum.records.models.requests import WorklistStep
+from hilum.records.models.standings import (
     DestinationStanding,
     Executor,
     NotedPause,
     SourceStanding,
     WorklistStanding,
-    WorklistStep,
 )
 from hilum.records.rows import insert
 from hilum.records.states import (
@@ -49,7 +49,8 @@ from hilum.records.states import (
 )
 from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
-from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary
 from tests.certificates import SelfSigned
 from tests.drawn import examples
 
@@ -217,7 +218,7 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
     "patients": (
         Severity.WARNING,
         lambda scene: put(scene.records, a_workitem(state=WorkitemState.HELD, reason=DIFFERENT)),
-        lambda scene: scene.records.workitems.set_state("1.2.3", WorkitemState.CANCELLED),
+        lambda scene: scene.records.moves.set_state("1.2.3", WorkitemState.CANCELLED),
     ),
     "corrections": (
         Severity.WARNING,
@@ -282,7 +283,7 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
     "server m": (
         Severity.ERROR,
         lambda scene: put(scene.records, a_workitem(failure="the server of m is down")),
-        lambda scene: scene.records.workitems.set_state("1.2.3", WorkitemState.RUNNING),
+        lambda scene: scene.records.moves.set_state("1.2.3", WorkitemState.RUNNING),
     ),
     "process worker-0": (
         Severity.ERROR,

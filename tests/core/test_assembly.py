@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import OURS, as_own_result, instances, mr_slices, write
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices
@@ -15,7 +16,9 @@ from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.flow import Flow
 from hilum.module import Input
-from hilum.records.models import NotedPause, Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import NotedPause
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import PausedKind, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back
@@ -82,7 +85,7 @@ def items(hall: Gateway, study_uid: str) -> list[Workitem]:
 def work(hall: Gateway, item: Workitem) -> Workitem:
     """What the worker does with it; its result is owed then."""
     assert hall.flow.begin(item.id)
-    hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+    hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
     exchange.save(Findings((Note("Seen."),)), hall.flow.workitems.result_folder(item.id))
     hall.flow.write(item.id)
     return hall.records.workitems.one(item.id)
@@ -172,7 +175,7 @@ def test_what_failed_or_was_cancelled_is_analysed_again(
 ) -> None:
     uid = receive(hall, *contents("one"))
     [item] = items(hall, uid)
-    hall.records.workitems.set_state(item.id, state, "so it was")
+    hall.records.moves.set_state(item.id, state, "so it was")
     for _ in range(2):
         done, said = ask(hall, RequestAction.RERUN, uid)
         assert done, said
@@ -370,3 +373,11 @@ def test_what_is_not_held_is_not_short(hall: Gateway) -> None:
         False,
         "not analysed: it is scheduled, not held",
     )
+
+
+def test_the_middle_image_stands_for_its_series(hall: Gateway) -> None:
+    study_uid = receive(hall, *reversed(mr_slices("t1", count=7)), *mr_slices("t2", count=5))
+    [item, *_] = items(hall, study_uid)
+    folder = hall.inbox.study_folder(study_uid)
+    shown = [dcmread(folder / name) for name in item.siblings]
+    assert sorted(one.InstanceNumber for one in shown) == [3, 4]

@@ -23,7 +23,8 @@ from hilum.hints import HintReceiver, Ready, gateway_address
 from hilum.hosts.discovery import discover
 from hilum.module import FindingsOf, Input
 from hilum.records import tables
-from hilum.records.models import Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.service.gateway import follow
@@ -96,7 +97,7 @@ def items(hall: Gateway) -> dict[str, Workitem]:
 def find(hall: Gateway, item: Workitem, *findings: Finding) -> None:
     """Be the worker that has run the module of `item`."""
     assert hall.flow.begin(item.id)
-    hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+    hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
     found = Findings(findings)
     exchange.save(found, hall.flow.workitems.result_folder(item.id))
     hall.records.workitems.note_findings(item, exchange.summary(found), "")

@@ -44,6 +44,24 @@ def test_a_group_is_made_beside_that_of_the_service(
     assert group.was_exceeded()
 
 
+def test_what_another_namespace_of_processes_has_made_is_left_alone(
+    delegated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service in a container may share our group; its process IDs are not those that we see."""
+    (delegated / "cgroup.subtree_control").write_text("memory")
+    monkeypatch.setattr(control_groups, "_own", {SECOND: delegated / "hilum"}.get)
+    group = MemoryGroup.make(1000)
+    assert group is not None
+    _, _, ours, _pid, *rest = group.folder.name.split("-")
+    left, theirs = (
+        delegated / "-".join(("hilum-module", space, "999999999", *rest)) for space in (ours, "1")
+    )
+    left.mkdir()
+    theirs.mkdir()
+    assert MemoryGroup.make(1000) is not None
+    assert (left.exists(), theirs.exists()) == (False, True)
+
+
 def test_a_process_that_is_hidden_from_us_is_not_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,14 +84,16 @@ def test_a_group_that_nobody_has_given_us_is_left_alone(
     assert MemoryGroup.make(1000) is None
 
 
-def test_what_killed_workers_have_left_is_ended_and_removed() -> None:
-    group = MemoryGroup.make(1 << 30)
+def test_what_killed_workers_have_left_is_ended_and_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "getpid", lambda: 999999999)
+        group = MemoryGroup.make(1 << 30)
     if group is None:
         pytest.skip("this system lets us make no control group")
     assert group.version is FIRST or group.version is SECOND
-    mine = group.folder.name
-    gone = group.folder.with_name(mine.replace(f"-{os.getpid()}-", "-999999999-"))
-    group.folder.rename(gone)
+    gone = group.folder
     left = subprocess.Popen(["sleep", "3600"])
     (gone / "cgroup.procs").write_text(str(left.pid))
     another = MemoryGroup.make(1 << 30)

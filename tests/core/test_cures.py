@@ -23,7 +23,8 @@ from hilum.delivery.filing import FilingJudgement
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
-from hilum.records.models import Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     PARKED,
@@ -173,7 +174,7 @@ class Hospital:
         """What the workers do with whatever waits for them."""
         for item in self.items():
             if item.state is WorkitemState.SCHEDULED and self.hall.flow.begin(item.id):
-                self.hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+                self.hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
                 found = Findings((Note("Something was found."),))
                 exchange.save(found, self.hall.flow.workitems.result_folder(item.id))
                 self.hall.flow.write(item.id)

@@ -1,7 +1,8 @@
 """A module that asks for the patient's earlier exams gets those that are here, and says which."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices, write
+from hilum import earlier_here
 from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
 from hilum.dicom.identity import Identity
+from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
+from hilum.dicom.study import Study
 from hilum.earlier import is_before
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
@@ -25,9 +29,10 @@ from hilum.module import EarlierExams, Input, Module, findings_for
 from hilum.objects.iod import sr
 from hilum.objects.report import Report
 from hilum.offline import analyse_folder
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
 from hilum.requests import obey
+from hilum.routing import select
 from hilum.testing import check_module
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, gateway
@@ -99,7 +104,7 @@ def standing(hall: Gateway, study_uid: str) -> Workitem:
 def find(hall: Gateway, item: Workitem) -> None:
     """Be the worker that has run the module of `item`."""
     assert hall.flow.begin(item.id)
-    hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+    hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
     found = Findings((Note("done"),))
     exchange.save(found, hall.flow.workitems.result_folder(item.id))
     hall.records.workitems.note_findings(item, exchange.summary(found), "")
@@ -130,6 +135,29 @@ def test_it_gets_the_latest_ones_whenever_they_came(hall: Gateway) -> None:
     }
     assert days(old) == [], "the other one was not here yet"
     assert trace(hall, old) == ["before: no earlier exam"]
+
+
+def test_studies_of_the_same_id_of_another_issuer_hide_none(
+    hall: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_here, "MOST_READ", 2)
+    receive(hall, "older", IssuerOfPatientID="own")
+    for number in (1, 2, 3):
+        monkeypatch.setitem(DAYS, f"other {number}", f"2025010{number}")
+        receive(hall, f"other {number}", IssuerOfPatientID="other")
+    assert days(receive(hall, "now", IssuerOfPatientID="own")) == ["2023-03-01"]
+
+
+def test_when_an_exam_was_is_read_once(hall: Gateway) -> None:
+    old, now = receive(hall, "old"), receive(hall, "now")
+    for file in hall.inbox.study_folder(old.study_uid).glob("*.dcm"):
+        changed = file.stat()
+        file.write_bytes(b"cannot be read any more")
+        os.utime(file, ns=(changed.st_atime_ns, changed.st_mtime_ns))
+    here = hall.inbox.study_folder(now.study_uid)
+    study = Study.of([Instance.read(file) for file in here.glob("*.dcm")])
+    selection = select(study, hall.flow.needs["growth"], RULE)
+    assert hall.flow.workitems.earlier.exams_for(RULE, selection) == now.priors
 
 
 def test_a_result_names_them_and_its_uids_follow_from_them(hall: Gateway) -> None:
@@ -248,9 +276,12 @@ def test_what_was_removed_is_not_waited_for_and_makes_nothing_anew(hall: Gateway
         assert other.flow.workitems.analysis(now).priors == {"before": now.priors["before"]}
 
 
-def correct(hall: Gateway, old: Workitem, **values: Any) -> None:
-    """Have the images of the earlier exam sent again under other data, and decide for these."""
-    corrected = exam("old", **values)
+def correct(hall: Gateway, old: Workitem, images: Iterable[Dataset] = (), **values: Any) -> None:
+    """Have `images` of the earlier exam, or all, sent again with other data, and taken."""
+    corrected = list(images) or exam("old")
+    for image in corrected:
+        for keyword, value in values.items():
+            setattr(image, keyword, value)
     identity = Identity.of(corrected[0]).key
     for image in corrected:
         name = hall.inbox.path_of(old.study_uid, str(image.SOPInstanceUID)).name
@@ -274,6 +305,32 @@ def test_an_exam_that_was_of_another_patient_takes_the_result_back(hall: Gateway
     assert again.predecessor == now.id
     [line] = trace(hall, now, EventKind.CORRECTED)
     assert line == f"an earlier exam, study {old.study_uid}, was corrected: the rules decide anew"
+
+
+@pytest.mark.parametrize(
+    ("values", "stands"),
+    [
+        ({"PatientID": "somebody else", "PatientBirthDate": "19550101"}, False),
+        ({"PatientName": "Marker^Patiente"}, True),
+    ],
+)
+def test_an_exam_of_which_only_another_series_was_sent_again(
+    hall: Gateway, values: dict[str, str], stands: bool
+) -> None:
+    """What a later result used goes with the rest of its study, unless it is of that patient."""
+    old = receive(hall, "old")
+    hall.records.moves.cancel(old, "nobody wants its own result")
+    now = receive(hall, "now")
+    find(hall, now)
+    [scout] = mr_slices("scout", "old", 1, (4, 4), description="Scout")
+    scout.StudyDate = DAYS["old"]
+    hall.receive(as_file(scout), "scout")
+    hall.wait(150)
+    assert standing(hall, now.study_uid).id == now.id
+    correct(hall, old, [scout], **values)
+    assert (hall.records.workitems.one(now.id).state is WorkitemState.WITHDRAWN) is not stands
+    again = standing(hall, now.study_uid)
+    assert (again.id == now.id, days(again)) == (stands, ["2024-03-01"] if stands else [])
 
 
 def test_a_late_copy_as_it_was_before_a_correction_is_not_used(hall: Gateway) -> None:

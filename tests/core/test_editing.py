@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.config.editing import added, changed, entry_text, removed, with_entry_text, with_value
-from hilum.config.reference import example
+from hilum.config.editing import added, changed, entry_text, removed, with_entry_text
 from hilum.errors import ConfigurationError
 
 TWO = """\
@@ -108,22 +107,6 @@ def test_an_added_entry_stands_behind_the_last_one() -> None:
 def test_the_first_entry_of_a_section_stands_at_the_end() -> None:
     made = added(TWO, "source", {"name": "archive", "kind": "orthanc"})
     assert made == TWO + '\n[[source]]\nname = "archive"\nkind = "orthanc"\n'
-
-
-def test_one_value_is_set_wherever_it_stands() -> None:
-    assert with_value(TWO, ("data",), "/x") == TWO.replace("/srv/hilum", "/x")
-    assert with_value(TWO, ("retention", "days"), 3).endswith(
-        "# The end.\n\n[retention]\ndays = 3\n"
-    )
-    dotted = "retention.days = 3 # d\n[worker]\ncount = 1\n"
-    more = "retention.days = 3 # d\nretention.disk_percent = 70\n[worker]\ncount = 1\n"
-    assert with_value(dotted, ("retention", "disk_percent"), 70) == more
-    assert with_value(dotted, ("retention", "days"), None) == "[worker]\ncount = 1\n"
-    inline = "worker = { count = 1 } # w\n"
-    assert with_value(inline, ("worker", "count"), 2) == "worker = { count = 2 } # w\n"
-    assert with_value(dotted, ("retention", "days"), 3) == dotted
-    written = example(["heads"], "note")
-    assert lines_changed(written, with_value(written, ("data",), "/x")) == ([], ['data = "/x"'])
 
 
 def test_a_table_of_its_own_below_an_entry() -> None:

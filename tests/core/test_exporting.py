@@ -25,17 +25,15 @@ from hilum.records.assessed import Assessment
 from hilum.records.exports import ExportFilter
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import WorkitemKind, WorkitemState
-from hilum.summary import (
-    AngleSummary,
+from hilum.summary.numbers import (
     ChangeSummary,
     ClassificationSummary,
-    HeatMapSummary,
-    LengthSummary,
     MeasurementSummary,
-    NoteSummary,
-    RefusalSummary,
     SegmentSummary,
 )
+from hilum.summary.pictures import HeatMapSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary
+from hilum.summary.shapes import AngleSummary, LengthSummary
 from hilum.verdict import Verdict
 
 DONE = WorkitemState.COMPLETED

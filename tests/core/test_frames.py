@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from hilum.assembly import Arrival, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.candidates import MOST_VOLUMES, split
 from hilum.dicom.instance import Instance

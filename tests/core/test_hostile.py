@@ -15,7 +15,8 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage
 
 from factory import instances, mr_slices
-from hilum.assembly import Arrival, decide
+from hilum.arrival import Arrival
+from hilum.assembly import decide
 from hilum.config.site import Rule
 from hilum.dicom.film import Film
 from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify

@@ -22,7 +22,8 @@ from hilum.inbox import Inbox
 from hilum.records import Records, listing, tables, views
 from hilum.records.copies import Keeper
 from hilum.records.listed import ListedStudy
-from hilum.records.models import Correction, Decision, Removal
+from hilum.records.models.patients import Correction, Decision
+from hilum.records.models.studies import Removal
 from hilum.records.search import StudyQuery
 from hilum.records.states import StudyState, WorkitemState
 from hilum.recovering import recover

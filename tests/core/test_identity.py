@@ -16,7 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from factory import instances, mr_slices
-from hilum.assembly import Arrival, Hold, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import Header

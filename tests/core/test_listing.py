@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.records import Records, listing, tables
 from hilum.records.listing import Standing, StudyFacts, standing_of
-from hilum.records.models import Correction, Delivery, Removal, Workitem, WorkitemOutline
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.patients import Correction
+from hilum.records.models.studies import Removal
+from hilum.records.models.workitems import Workitem, WorkitemOutline
 from hilum.records.states import (
     PARKED,
     DeliveryState,
@@ -24,13 +27,8 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import (
-    ClassificationSummary,
-    MeasurementSummary,
-    NoteSummary,
-    RefusalSummary,
-    UrgencySummary,
-)
+from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary, UrgencySummary
 from hilum.verdict import Verdict
 from tests.drawn import examples
 
@@ -180,7 +178,7 @@ def owed(name: str, destination: str) -> Delivery:
 
 def withdraw(records: Records, name: str, destination: str) -> None:
     note = item_called(f"note of {name}", kind=NOTE, state=WorkitemState.DELIVERING)
-    records.workitems.withdraw(item_called(name), note, [owed(note.id, destination)])
+    records.moves.withdraw(item_called(name), note, [owed(note.id, destination)])
 
 
 acts = st.one_of(
@@ -213,28 +211,28 @@ acts = st.one_of(
         NAMES,
     ),
     st.builds(
-        lambda name, state: lambda r: r.workitems.set_state(name, state, "so"),
+        lambda name, state: lambda r: r.moves.set_state(name, state, "so"),
         NAMES,
         REACHED_ALONE,
     ),
     st.builds(
-        lambda name, to: lambda r: r.workitems.deliver(name, "written", [owed(name, to)]),
+        lambda name, to: lambda r: r.moves.deliver(name, "written", [owed(name, to)]),
         NAMES,
         PACS,
     ),
     st.builds(
-        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so", 1.0),
+        lambda name, to: lambda r: r.moves.release(item_called(name), [to], "so", 1.0),
         NAMES,
         PACS,
     ),
     st.builds(
-        lambda name, to: lambda r: r.workitems.resend(item_called(name), to, "so", 1.0),
+        lambda name, to: lambda r: r.moves.resend(item_called(name), to, "so", 1.0),
         NAMES,
         PACS,
     ),
-    st.builds(lambda name: lambda r: r.workitems.cancel(item_called(name), "so"), NAMES),
+    st.builds(lambda name: lambda r: r.moves.cancel(item_called(name), "so"), NAMES),
     st.builds(lambda name, to: lambda r: withdraw(r, name, to), NAMES, PACS),
-    st.builds(lambda name: lambda r: r.workitems.withdraw_here(item_called(name), "so"), NAMES),
+    st.builds(lambda name: lambda r: r.moves.withdraw_here(item_called(name), "so"), NAMES),
     st.builds(
         lambda name, to: lambda r: r.deliveries.delay(owed(name, to), "away", 5.0), NAMES, PACS
     ),
@@ -295,7 +293,7 @@ def test_of_two_changes_at_once_the_line_says_both(database: str) -> None:
     with closing(Records(database)) as records:
         put(records, a_study(study_uid=STUDY), item_called("w0"), item_called("w1"))
         second = threading.Thread(
-            target=records.workitems.set_state, args=("w1", WorkitemState.FAILED, "second")
+            target=records.moves.set_state, args=("w1", WorkitemState.FAILED, "second")
         )
 
         def first(connection: sa.Connection) -> None:

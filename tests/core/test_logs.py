@@ -2,9 +2,13 @@
 
 import logging
 import os
+import re
 import resource
 import socket
+import subprocess
+import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from hilum.config import parse
 from hilum.config.site import Site
@@ -155,7 +160,7 @@ def test_a_text_that_does_not_fit_its_values_is_a_line_without_them(
     lines = (tmp_path / "hilum.log").read_text().splitlines()
     handler.close()
     assert len(lines) == SAME_TEXT
-    assert f"WARNING odd a line cannot be told ({problem}): test_logs.py, line " in lines[0]
+    assert f"WARNING odd a line cannot be written ({problem}): test_logs.py, line " in lines[0]
     assert "MARKER" not in (tmp_path / "hilum.log").read_text()
     assert capfd.readouterr() == ("", "")
 
@@ -199,6 +204,48 @@ def test_a_loop_that_runs_out_of_descriptors_writes_little(tmp_path: Path) -> No
     text = (tmp_path / "logs" / "hilum.log").read_text()
     assert len(text) < MOST_BYTES
     assert " more times: cannot go on: Too many open files" in text
+
+
+def say_what_libraries_say(data: Path, showing: Path) -> None:
+    with showing.open("w") as shown:
+        os.dup2(shown.fileno(), 2)
+        configure_logging(data)
+        for name in ("hilum.anything", "uvicorn.error", "of.a.module"):
+            logging.getLogger(name).info("%s is content", name)
+            logging.getLogger(name).error("%s fails", name)
+        warnings.warn("MARKER^NAME", stacklevel=1)
+        Dataset().PatientID = "MARKER" * 20
+    logging.shutdown()
+
+
+def test_people_read_our_words_and_of_libraries_what_fails(tmp_path: Path) -> None:
+    with child(say_what_libraries_say, tmp_path, tmp_path / "shown") as process:
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+    said = (tmp_path / "logs" / "hilum.log").read_text()
+    assert re.findall(r"\S+ is content|\S+ fails", said) == [
+        "hilum.anything is content",
+        *(f"{name} fails" for name in ("hilum.anything", "uvicorn.error", "of.a.module")),
+    ]
+    assert (tmp_path / "shown").read_text() == ""
+
+
+WARNS = """
+import sys, warnings, hilum.cli
+def app(**_):
+    warnings.warn("MARKER^NAME")
+    sys.exit(0)
+hilum.cli.app = app
+hilum.cli.main()
+"""
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+def test_a_command_prints_warnings_only_where_they_are_asked_for(asked_for: bool) -> None:
+    words = [sys.executable, *(["-W", "default"] if asked_for else []), "-c", WARNS]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert ("MARKER^NAME" in ran.stderr) == asked_for, ran.stderr
+    assert asked_for or not ran.stderr
 
 
 def show_with_few_descriptors(site: Site) -> None:

@@ -17,41 +17,61 @@ from hypothesis import strategies as st
 
 from factory import a_workitem, put
 from hilum.config.site import Rule
-from hilum.records import Records, models, tables, views
+from hilum.records import Records, tables, views
 from hilum.records.assessed import Assessment
+from hilum.records.durations import Duration
 from hilum.records.listed import ListedStudy
+from hilum.records.models.alarms import BegunAlarm, Notice, NotifierStanding
+from hilum.records.models.deliveries import (
+    CommitmentRequest,
+    Delivery,
+    DeliveryReceipt,
+    WrittenResult,
+)
+from hilum.records.models.patients import Correction, Decision, FormerLabel
+from hilum.records.models.requests import Request, WorklistStep
+from hilum.records.models.standings import (
+    DestinationStanding,
+    Executor,
+    NotedPause,
+    SourceStanding,
+    WorklistStanding,
+)
+from hilum.records.models.studies import Event, Removal, Study, StudyAddress, UploadedStudy
+from hilum.records.models.workitems import Subject, Workitem, WorkitemOutline
 from hilum.records.rows import Rows, insert
 from hilum.rejections import Rejection
-from hilum.summary import NoteSummary
+from hilum.summary.remarks import NoteSummary
 
-OUTLINES = {"workitem": models.WorkitemOutline}
+OUTLINES = {"workitem": WorkitemOutline}
 MODELS: dict[str, type] = {
-    "workitem": models.Workitem,
+    "workitem": Workitem,
     "assessment": Assessment,
-    "result": models.WrittenResult,
-    "delivery": models.Delivery,
-    "receipt": models.DeliveryReceipt,
-    "commitment": models.CommitmentRequest,
-    "destination": models.DestinationStanding,
-    "event": models.Event,
-    "study": models.Study,
-    "address": models.StudyAddress,
-    "source": models.SourceStanding,
-    "removal": models.Removal,
-    "decision": models.Decision,
-    "correction": models.Correction,
-    "former": models.FormerLabel,
-    "subject": models.Subject,
-    "alarm": models.BegunAlarm,
-    "pause": models.NotedPause,
-    "upload": models.UploadedStudy,
-    "notice": models.Notice,
-    "notifier": models.NotifierStanding,
+    "result": WrittenResult,
+    "delivery": Delivery,
+    "receipt": DeliveryReceipt,
+    "commitment": CommitmentRequest,
+    "destination": DestinationStanding,
+    "event": Event,
+    "study": Study,
+    "address": StudyAddress,
+    "source": SourceStanding,
+    "removal": Removal,
+    "decision": Decision,
+    "correction": Correction,
+    "former": FormerLabel,
+    "subject": Subject,
+    "alarm": BegunAlarm,
+    "pause": NotedPause,
+    "upload": UploadedStudy,
+    "notice": Notice,
+    "notifier": NotifierStanding,
     "rejection": Rejection,
-    "executor": models.Executor,
-    "request": models.Request,
-    "step": models.WorklistStep,
-    "worklist": models.WorklistStanding,
+    "executor": Executor,
+    "request": Request,
+    "step": WorklistStep,
+    "worklist": WorklistStanding,
+    "duration": Duration,
 }
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {

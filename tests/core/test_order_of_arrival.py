@@ -30,7 +30,7 @@ from hilum.hints import Aborted, Released, hint_of
 from hilum.inbox import Inbox, Intake, digest
 from hilum.module import Input
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
 
 SLICES = 6
@@ -155,11 +155,11 @@ class Gateway:
                 continue
             steps -= 1
             if state is WorkitemState.SCHEDULED and self.flow.begin(workitem):
-                self.records.workitems.set_state(workitem, WorkitemState.RUNNING)
+                self.records.moves.set_state(workitem, WorkitemState.RUNNING)
             elif state is WorkitemState.RUNNING and self.flow.turns.is_wanted(workitem):
-                self.records.workitems.deliver(workitem, "", [])
+                self.records.moves.deliver(workitem, "", [])
             elif state is WorkitemState.DELIVERING:
-                self.records.workitems.set_state(workitem, WorkitemState.COMPLETED)
+                self.records.moves.set_state(workitem, WorkitemState.COMPLETED)
 
     def items(self, study: str, rule: Rule = HELD) -> list[Workitem]:
         uid = str(slices(study)[0].StudyInstanceUID)

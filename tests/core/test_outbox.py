@@ -19,7 +19,7 @@ from hilum.inbox import Inbox
 from hilum.outbox import Outbox
 from hilum.records import tables, views
 from hilum.records.deliveries import HEAD_START_SECONDS
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.results import Result
 from hilum.why.deliveries import of_deliveries
@@ -53,7 +53,7 @@ def planned(desk: "Desk", study_uid: str) -> list[str]:
 def release(desk: "Desk", name: str) -> None:
     """As a person does."""
     item = desk.records.workitems.one(name)
-    assert desk.records.workitems.release(item, ["pacs"], "released", desk.now)
+    assert desk.records.moves.release(item, ["pacs"], "released", desk.now)
 
 
 class Desk:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,9 @@ from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError
 from hilum.passing_on import WAITS
 from hilum.records.assessed import Assessment
-from hilum.records.models import Workitem
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     DeliveryState,
     EventKind,
@@ -24,13 +27,20 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
+from hilum.records.views import trace
+from hilum.releasing import release
 from hilum.requests import obey
+from hilum.resending import lacks
 from hilum.result_event import decoded
 from hilum.runs import assessment_uid, withdrawal_uid
+from hilum.why.explanation import Cause, Explanation
+from hilum.why.items import of_item
+from hilum.why.known import Known
 from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
 from tests.core.test_withdrawing import files_for, send, written
+from tests.fhir_server import WELL, FhirBehaviour
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
 AT = 1e9 + 1000
@@ -200,13 +210,51 @@ def test_a_note_that_waits_for_its_result_holds_up_no_other_result() -> None:
         assert hall.records.workitems.schedule(other, ())
         owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
         owed = replace(owed, state=DeliveryState.WAITING)
-        assert hall.records.workitems.deliver("other", "", [owed])
+        assert hall.records.moves.deliver("other", "", [owed])
         first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
         assert first and first.workitem_id == "other"
         of_result = deliveries.one(item.id, "lake")
         deliveries.arrive(of_result, DeliveryState.ACCEPTED, "released", hall.now)
         first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
         assert first and first.workitem_id == note.id, "now it comes in its turn"
+
+
+def test_what_a_note_waits_for_is_told_as_it_is() -> None:
+    with written(lake={**LAKE, "assessments": True}) as (hall, item):
+        deliveries = hall.records.deliveries
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        until = "lake gets it once the result that it is about has arrived there"
+        assert told_of(hall, note).sentence.endswith(f"is on its way: {until}.")
+        assert next_of(hall, note) == until
+        deliveries.park(deliveries.one(item.id, "lake"), DeliveryState.REFUSED, "a person has to")
+        said = told_of(hall, note)
+        assert (said.cause, said.cures[0].command) == (
+            Cause.PARKED,
+            f"hilum release {item.id[-8:]}",
+        )
+        assert said.sentence.endswith("because the result that it is about is parked at lake.")
+        assert next_of(hall, note) == f"{until}, and it is parked"
+        hall.now += 60
+        other = replace(item, id="other", module="other", state=WorkitemState.RUNNING)
+        assert hall.records.workitems.schedule(other, ())
+        owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
+        assert hall.records.moves.deliver("other", "", [replace(owed, state=DeliveryState.WAITING)])
+        other = hall.records.workitems.one("other")
+        assert told_of(hall, other).sentence.endswith("is on its way: lake gets it now.")
+        assert next_of(hall, other) == "attempt 1 at lake"
+
+
+def told_of(hall: Gateway, item: Workitem) -> Explanation:
+    return of_item(Known.of(hall.flow.site, hall.records, item.study_uid, hall.now), item)
+
+
+def next_of(hall: Gateway, item: Workitem) -> str:
+    """What the trace says of the next attempt to deliver something of a workitem."""
+    lines = trace(hall.records, item.study_uid, hall.flow.site.in_order)
+    [text] = [one.text for one in lines if (one.kind, one.workitem) == (EventKind.NEXT, item.id)]
+    return text
 
 
 def test_what_was_taken_back_before_it_was_told_is_not_told() -> None:
@@ -252,11 +300,7 @@ def test_a_program_is_told_as_it_may_know() -> None:
 
 def test_a_record_has_one_observation_for_each_reader() -> None:
     with in_record(("record",)) as record:
-        site = record.hall.flow.site
-        [fhir] = [one for one in site.destination if one.name == "record"]
-        wants = fhir.model_copy(update={"assessments": True})
-        record.hall.flow.site = site.model_copy(update={"destination": (wants,)})
-        record.settings = wants
+        want_assessments(record)
         item = record.result(1.5)
         for who, decision, reason in (
             ("anna", ACCEPTED, ""),
@@ -280,6 +324,146 @@ def test_a_record_has_one_observation_for_each_reader() -> None:
         record.result(2.5)  # replaces it: what was said stays, of the version it was said of
         record.deliver()
         assert assessments(record) == said
+
+
+def want_assessments(record: Record) -> None:
+    site = record.hall.flow.site
+    [fhir] = [one for one in site.destination if one.name == "record"]
+    record.settings = fhir.model_copy(update={"assessments": True})
+    record.hall.flow.site = site.model_copy(update={"destination": (record.settings,)})
+
+
+def say_in(record: Record, item: Workitem, who: str, decision: AssessmentDecision) -> str:
+    record.hall.now += 60
+    say(record.hall, item, decision, who, record.hall.now)
+    [answer] = answers(record.hall)
+    return answer
+
+
+def all_taken_back(record: Record) -> None:
+    """Whether no resource that was made of the result stands."""
+    kinds = ("DiagnosticReport", "Observation")
+    there = [one["status"] for kind in kinds for one in record.server.all(kind)]
+    assert set(there) == {"entered-in-error"}
+    assert not record.hall.records.deliveries.owed()
+    waiting = record.hall.records.deliveries.parked("record")
+    assert waiting == []
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_what_readers_said_is_taken_back_with_the_result(replaced: bool) -> None:
+    with in_record(("record",)) as record:
+        want_assessments(record)
+        item = record.result(1.5, 3.5)
+        record.deliver()
+        say_in(record, item, "anna", ACCEPTED)
+        say_in(record, item, "bob", REJECTED)
+        say_in(record, item, "anna", SUPPLEMENTED)
+        record.deliver()
+        newer = record.result(2.5) if replaced else item
+        record.deliver()
+        say_in(record, item, "cora", ACCEPTED)  # of what was replaced, and not sent yet
+        assert set(assessments(record)) == {"anna", "bob"}
+        record.withdraw(newer)
+        record.deliver()
+        said = assessments(record)
+        assert {who: versions[-1] for who, versions in said.items()} == {
+            "anna": ("supplemented", "anna says why", "entered-in-error"),
+            "bob": ("rejected", "bob says why", "entered-in-error"),
+            "cora": ("accepted", "", "entered-in-error"),
+        }
+        all_taken_back(record)
+        found = lacks(record.hall.flow.site, record.hall.records, "record", (0, inf))
+        assert not list(found), "nothing of it is to be sent again"
+        [report] = record.server.all("DiagnosticReport")
+        own = [one["value"] for one in report["identifier"]]
+        made = record.hall.records.results.of_workitem(newer.id)
+        told = {one.identity for note in notes(record.hall, item) for one in results(record, note)}
+        assert f"urn:oid:{made[0].identity}" in own
+        assert not {f"urn:oid:{one}" for one in told} & set(own), "these are others'"
+
+
+def results(record: Record, item: Workitem) -> list[WrittenResult]:
+    return record.hall.records.results.of_workitem(item.id)
+
+
+@pytest.mark.parametrize("first", ["the earlier one", "the later one"])
+def test_both_results_of_a_patient_who_was_wrong_are_taken_back(first: str) -> None:
+    with in_record(("record",)) as record:
+        want_assessments(record)
+        old = record.result(1.5)
+        record.deliver()
+        say_in(record, old, "anna", ACCEPTED)
+        new = record.result(2.5)
+        record.deliver()
+        both = [old, new] if first == "the earlier one" else [new, old]
+        for item in both:
+            record.withdraw(item)
+        record.deliver()
+        assert assessments(record)["anna"][-1][2] == "entered-in-error"
+        all_taken_back(record)
+
+
+def test_what_was_parked_and_is_released_after_the_result_was_taken_back_is_not_told() -> None:
+    with in_record(("record",)) as record:
+        want_assessments(record)
+        item = record.result(1.5)
+        record.deliver()
+        record.server.behaviour = FhirBehaviour(status=422)
+        say_in(record, item, "anna", ACCEPTED)
+        record.deliver()
+        [note] = notes(record.hall, item)
+        record.server.behaviour = WELL
+        record.withdraw(item)
+        record.deliver()
+        asked = Request(1, record.hall.now, RequestAction.RELEASE, note.id, "record")
+        release(record.hall.flow, record.again(note), asked)
+        record.deliver()
+        assert assessments(record) == {}
+        all_taken_back(record)
+
+
+def test_an_archive_is_told_that_what_readers_said_is_taken_back_too() -> None:
+    ends = {"pacs": {"assessments": True}, "quiet": {}}
+    with to_folders(**ends) as (hall, item, folder):
+        for name in ends:
+            deliver(hall, name)
+        say(hall, item, ACCEPTED)
+        say(hall, item, REJECTED, "bob", AT + 60)
+        answers(hall)
+        deliver(hall, "pacs")
+        say(hall, item, REJECTED, "cora", AT + 120)
+        answers(hall)  # this one is not sent any more
+        hall.now += 200
+        take_back(hall.flow, hall.records.workitems.one(item.id), RejectionNote(AT + 200, "wrong"))
+        there = {name: objects_in(folder / name) for name in ends}
+        for name in ends:
+            deliver(hall, name)
+            [note] = [one for one in objects_in(folder / name) if one not in there[name]]
+            study = note.CurrentRequestedProcedureEvidenceSequence[0]
+            named = {
+                one.ReferencedSOPInstanceUID
+                for series in study.ReferencedSeriesSequence
+                for one in series.ReferencedSOPSequence
+            }
+            assert named == {one.SOPInstanceUID for one in there[name]}
+        assert [len(there[name]) for name in ends] == [4, 2]
+
+
+def test_a_program_is_told_that_what_readers_said_is_taken_back_too() -> None:
+    with written(lake={**LAKE, "assessments": True}, deaf=LAKE) as (hall, item):
+        made = files_for(hall, item.id, "json")
+        say(hall, item, ACCEPTED)
+        answers(hall)
+        [note] = notes(hall, item)
+        told = files_for(hall, note.id, "json")
+        for of in (item, note):
+            for owed in hall.records.deliveries.of_workitem(of.id):
+                hall.records.deliveries.arrive(owed, DeliveryState.ACCEPTED, "", AT)
+        take_back(hall.flow, hall.records.workitems.one(item.id), RejectionNote(AT, "wrong"))
+        back = files_for(hall, withdrawal_uid(item.id), "json")
+        taken = {name: decoded(content).takes_back for name, (_, content) in back.items()}
+        assert taken == {"lake": (made["lake"][0], told["lake"][0]), "deaf": (made["deaf"][0],)}
 
 
 def assessments(record: Record) -> dict[str, list[tuple[str, str, str]]]:

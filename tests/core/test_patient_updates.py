@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pydantic import ValidationError
 from factory import mr_slices
 from hilum.config.updates import PatientUpdates
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.errors import MessageError
 from hilum.flow import Flow
 from hilum.hints import HintSender
@@ -368,6 +370,69 @@ def test_a_study_that_cannot_be_read_holds_up_none_that_comes_later() -> None:
         in_the_way.rmdir()
         taken.turn()
         assert len(offered(made)) == 1
+
+
+def _all_but(uid: str, found: Any, at: float) -> Any:
+    return [one for one in found(at) if one[0] != uid]
+
+
+def test_one_that_was_made_first_and_is_on_record_last_is_offered_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with empty_hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        come(made)
+        made.now += 1
+        come(made, "two")
+        on_record = made.records.identifiers.decided_after
+        with monkeypatch.context() as patched:
+            without_it = partial(_all_but, UID, on_record)
+            patched.setattr(made.records.identifiers, "decided_after", without_it)
+            taken.turn()
+        assert offered(made) == []
+        taken.turn()
+        assert len(offered(made)) == 1
+
+
+def test_a_study_that_cannot_be_read_holds_up_no_other_of_that_patient() -> None:
+    with hall() as (made, taken):
+        come(made, "two")
+        taken.turn()  # both are known
+        first, second = sorted((UID, str(mr_slices(study="two")[0].StudyInstanceUID)))
+        in_the_way = made.inbox.study_folder(first) / "0.dcm"
+        in_the_way.mkdir()  # one of its images cannot be read just now
+        keep(made.flow.site.data, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        sent = made.records.corrections.of_study
+        taken.turn()
+        assert [len(sent(first)), len(sent(second))] == [0, 1]
+        assert len(updates_in(made.flow.site.data)) == 1, "it is tried again"
+        in_the_way.rmdir()
+        taken.turn()
+        assert [len(sent(first)), len(sent(second))] == [1, 1]
+        assert updates_in(made.flow.site.data) == []
+
+
+def test_what_is_no_image_says_nothing_of_a_patient() -> None:
+    with hall() as (made, taken):
+        (made.inbox.study_folder(UID) / "0.dcm").write_bytes(b"nothing")
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        told = [one.text for one in made.records.events.of_kind(UID, EventKind.IDENTITY)]
+        assert "cannot be offered" in "".join(told)
+
+
+def test_what_one_study_states_of_a_name_is_not_said_of_another_one() -> None:
+    uids = {str(mr_slices(study=name)[0].StudyInstanceUID): name for name in ("one", "two")}
+    first, second = sorted(uids)  # in this order they are looked at
+    with empty_hall() as (made, taken):
+        for uid, name in ((first, "Marker^Patient=山田^太郎"), (second, "Marker^Patient")):
+            for image in mr_slices(uids[uid], uids[uid], 6, (4, 4), patient=name):
+                image.SpecificCharacterSet = "ISO_IR 192"
+                made.receive(as_file(image), uid)
+            made.wait(60)
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        offered_files = [made.flow.corrections.versions.all_of(uid)[0] for uid in (first, second)]
+        names = [str(Instance.read(file).header.PatientName) for file in offered_files]
+        assert names == ["Roe^Jane=山田^太郎", "Roe^Jane"]
 
 
 # The listener -------------------------------------------------------------------------------------

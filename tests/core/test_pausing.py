@@ -14,7 +14,7 @@ from hilum.hints import Asked, HintReceiver, Resumed, gateway_address, wake_addr
 from hilum.pausing import LONGEST_REASON, kind_called, pause, reason_of, resume, waiting_for
 from hilum.records import Records, views
 from hilum.records.copies import Copies, Keeper
-from hilum.records.models import NotedPause
+from hilum.records.models.standings import NotedPause
 from hilum.records.restoring import put_pauses_back
 from hilum.records.states import (
     DeliveryState,
@@ -71,7 +71,7 @@ def test_a_paused_destination_is_left_alone_and_the_others_go_on(
     assert view.paused and (view.paused.person, view.paused.reason) == ("ann", "new disks")
 
     said = explain(desk.site, desk.records, "1.2", desk.now)
-    assert "pacs is paused since" in said.sentence and "by ann: new disks" in said.sentence
+    assert "pacs has been paused since" in said.sentence and "by ann: new disks" in said.sentence
     assert [cure.command for cure in said.cures] == ["hilum resume pacs --kind destination"]
 
     archive.open()
@@ -108,7 +108,7 @@ def test_the_module_waits_and_what_began_is_finished() -> None:
         assert item.state is WorkitemState.SCHEDULED
         assert hall.engine.launched == {}
         said = explain(hall.flow.site, hall.records, item.study_uid, hall.clock())
-        assert "that module is disabled since" in said.sentence
+        assert "that module has been disabled since" in said.sentence
         assert [cure.command for cure in said.cures] == ["hilum modules enable m"]
         hall.records.pauses.end(MODULE, "m", hall.clock())
         hall.flow.sweep()
@@ -116,7 +116,7 @@ def test_the_module_waits_and_what_began_is_finished() -> None:
         assert hall.flow.begin(item.id)
         hall.records.pauses.begin(a_pause(MODULE, "m"))
         assert not hall.flow.begin(item.id), "another worker had taken it before"
-        hall.records.workitems.set_state(item.id, WorkitemState.RUNNING, "m runs")
+        hall.records.moves.set_state(item.id, WorkitemState.RUNNING, "m runs")
         assert hall.flow.begin(item.id), "its worker died, another one finishes it"
 
 

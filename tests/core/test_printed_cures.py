@@ -19,7 +19,7 @@ from hilum.errors import ConfigurationError
 from hilum.offline import analyse_folder
 from hilum.privacy import secret_in
 from hilum.records import Records, views
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, WorkitemState
 from plugin import BRIGHT, install_plugin
 from tests.core.test_outbox import Desk

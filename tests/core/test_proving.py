@@ -14,7 +14,7 @@ from hilum.answers import Commitment
 from hilum.delivery.standings import ANYWAY_SECONDS
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.inbox.commitments import keep
-from hilum.records.models import CommitmentRequest
+from hilum.records.models.deliveries import CommitmentRequest
 from hilum.records.states import DeliveryState, EventKind
 from hilum.transport import commitment
 from hilum_lab.archives.behaviour import AE_TITLE, EVERY, Commits, DimseBehaviour

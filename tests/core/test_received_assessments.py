@@ -25,7 +25,7 @@ from hilum.inbox.assessments import FOLDER, Slip, keep, slips_in
 from hilum.objects.iod.stated_assessment import StatedAssessment, says_the_same, stated_in
 from hilum.received_assessments import DIFFERS, LEFT_OUT, UNNAMED, read_assessments
 from hilum.records.assessed import Assessment, last_of_each
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back

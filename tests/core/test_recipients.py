@@ -10,7 +10,7 @@ from factory import a_study, a_workitem, put
 from hilum.config import parse
 from hilum.config.site import Rule, Site
 from hilum.records import Records
-from hilum.records.models import UploadedStudy
+from hilum.records.models.studies import UploadedStudy
 from hilum.records.states import EventKind
 from hilum.writing import recipients_of
 

@@ -1,5 +1,6 @@
 """Our records wait for their database and keep to the diagram of states."""
 
+import socket
 import sqlite3
 import threading
 import time
@@ -13,9 +14,9 @@ import sqlalchemy as sa
 import hilum
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.errors import RecordsUnavailable
-from hilum.records import Records, tables
+from hilum.records import Records, database, tables
 from hilum.records.flowing import ShownResult
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     REACHED_FROM,
     WITHOUT_RUN,
@@ -24,7 +25,6 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.records.workitems import WorkitemRecords
 from hilum_lab import disk
 from tests.patience import PATIENCE
 
@@ -60,6 +60,24 @@ def test_whoever_has_less_patience_is_told(locked) -> None:
     records.close()
 
 
+def test_a_database_that_is_silent_is_as_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = {**database.SILENT["postgresql"], "connect_timeout": 2}  # the least that the driver has
+    monkeypatch.setitem(database.SILENT, "postgresql", soon)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://hilum@127.0.0.1:{silent.getsockname()[1]}/hilum"
+        with pytest.raises(RecordsUnavailable, match="timeout"):
+            Records(url, patience=0.1)
+
+
+def test_whoever_gets_no_connection_is_told_the_same(tmp_path: Path) -> None:
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db", patience=0.1)) as records:
+        engine = records.database.engine = sa.create_engine(
+            records.database.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.1
+        )
+        with engine.connect(), pytest.raises(RecordsUnavailable, match="all connections"):
+            records.events.of_study("1.2")
+
+
 def test_a_mistake_of_ours_is_no_reason_to_wait(tmp_path: Path) -> None:
     records = Records(f"sqlite:///{tmp_path}/hilum.db")
     with pytest.raises(sa.exc.OperationalError, match="no such table"):
@@ -76,9 +94,9 @@ def test_states_follow_the_diagram(
     put(records, a_workitem(state=before))
     allowed = before in REACHED_FROM[after]
     if after is WorkitemState.DELIVERING:
-        assert records.workitems.deliver("1.2.3", "because", []) is allowed
+        assert records.moves.deliver("1.2.3", "because", []) is allowed
     else:
-        assert records.workitems.set_state("1.2.3", after, "because") is allowed
+        assert records.moves.set_state("1.2.3", after, "because") is allowed
     assert records.workitems.one("1.2.3").state == (after if allowed else before)
     assert len(records.events.of_study("1.2")) == allowed
     records.close()
@@ -96,22 +114,22 @@ def test_every_kind_of_line_is_written_by_something() -> None:
 
 NEXT = a_workitem(id="1.2.4", predecessor="1.2.3")
 LINES = [(EventKind.COMPLETE, "whole"), (EventKind.SCHEDULED, "m 1")]
-TOGETHER: dict[str, tuple[WorkitemState, Callable[[WorkitemRecords, Workitem], bool]]] = {
-    "schedule": (WorkitemState.FAILED, lambda items, _: items.schedule(NEXT, LINES, "1.2.5")),
+TOGETHER: dict[str, tuple[WorkitemState, Callable[[Records, Workitem], bool]]] = {
+    "schedule": (WorkitemState.FAILED, lambda r, _: r.workitems.schedule(NEXT, LINES, "1.2.5")),
     "deliver": (
         WorkitemState.RUNNING,
-        lambda items, item: items.deliver(item.id, "written", [a_delivery(item.id, "other")]),
+        lambda r, item: r.moves.deliver(item.id, "written", [a_delivery(item.id, "other")]),
     ),
     "release": (
         WorkitemState.PARKED,
-        lambda items, item: items.release(item, ["pacs"], "cured", 1.0),
+        lambda r, item: r.moves.release(item, ["pacs"], "cured", 1.0),
     ),
-    "cancel": (WorkitemState.PARKED, lambda items, item: items.cancel(item, "wrong")),
+    "cancel": (WorkitemState.PARKED, lambda r, item: r.moves.cancel(item, "wrong")),
     "withdraw": (
         WorkitemState.PARKED,
-        lambda items, item: items.withdraw(item, NEXT, [a_delivery(NEXT.id)]),
+        lambda r, item: r.moves.withdraw(item, NEXT, [a_delivery(NEXT.id)]),
     ),
-    "withdraw here": (WorkitemState.PARKED, lambda items, item: items.withdraw_here(item, "wrong")),
+    "withdraw here": (WorkitemState.PARKED, lambda r, item: r.moves.withdraw_here(item, "wrong")),
 }
 
 
@@ -135,7 +153,7 @@ def test_a_step_is_done_whole_or_not_at_all(tmp_path: Path, step: str) -> None:
         for number in range(20):
             left = number
             try:
-                assert act(records.workitems, item)
+                assert act(records, item)
             except KeyboardInterrupt:
                 left = 1000
                 assert everything(records) == before

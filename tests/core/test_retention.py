@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from factory import OURS, a_delivery, a_result, a_workitem, as_own_result, mr_slices, put, write
 from hilum.alarms import alarms_now
 from hilum.alarms.log import AlarmLog
+from hilum.arrival import Arrival
 from hilum.arrivals import Arrivals
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule
@@ -30,7 +31,7 @@ from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.records import Records, tables, views
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.retention import DAY, TURN_SECONDS, YOUNGEST, Retention
 from hilum.sources import Listed

@@ -16,12 +16,9 @@ from hilum.errors import ConfigurationError
 from hilum.module import Films, Input
 from hilum.recipients import recipients
 from hilum.routing import applies, select
-from hilum.summary import (
-    ClassificationSummary,
-    LengthSummary,
-    MeasurementSummary,
-    UrgencySummary,
-)
+from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
+from hilum.summary.remarks import UrgencySummary
+from hilum.summary.shapes import LengthSummary
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
 RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})

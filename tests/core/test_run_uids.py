@@ -202,7 +202,7 @@ def test_a_result_that_was_taken_back_is_made_anew_only_by_a_decision() -> None:
         identity = Identity.of(slices("one")[0]).key
         for taken_back in (1, 2):
             before = hall.items("one")
-            assert hall.records.workitems.set_state(before[-1].id, WorkitemState.WITHDRAWN, "wrong")
+            assert hall.records.moves.set_state(before[-1].id, WorkitemState.WITHDRAWN, "wrong")
             hall.flow.arrivals.reopen(study)
             assert whole(hall) == before[-1].id  # nobody has asked for another one
             hall.flow.arrivals.decide(study, identity, hall.now, "a person decided")

@@ -10,7 +10,9 @@ from factory import a_study, a_workitem, put
 from hilum.cli import app
 from hilum.records import Records, views
 from hilum.records.states import WorkitemKind, WorkitemState
-from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary, Summary
+from hilum.summary import Summary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary
 
 SENTENCE = "Could not be analysed, because the patient is a child."
 REFUSAL = RefusalSummary("c", SENTENCE)
@@ -98,4 +100,4 @@ def test_an_empty_list_is_said_and_who_may_send(tmp_path: Path) -> None:
         put(records, a_study())
         assert "no study" not in status(tmp_path)
         words = ["status", "--state", "failed", "-c", str(tmp_path / "hilum.toml")]
-        assert "none of 1 study is like that" in CliRunner().invoke(app, words).stdout
+        assert "none of 1 study matches" in CliRunner().invoke(app, words).stdout

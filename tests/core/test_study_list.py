@@ -20,7 +20,8 @@ from hilum.config.site import Site
 from hilum.console.app import application
 from hilum.errors import HilumError
 from hilum.records import Records, views
-from hilum.records.models import Correction, Removal
+from hilum.records.models.patients import Correction
+from hilum.records.models.studies import Removal
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
 from tests.signing_in import signed_in
 

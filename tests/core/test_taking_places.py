@@ -12,7 +12,8 @@ import pytest
 from hilum.dicom import codes
 from hilum.engine import exchange
 from hilum.findings import Findings, Measurement
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, RequestAction, WorkitemState
 from hilum.releasing import release
 from hilum.requests import resend
@@ -40,7 +41,7 @@ class Record:
         self.hall.wait(17)
         item = self.hall.items("one", MARKED)[-1]
         assert self.hall.flow.begin(item.id)
-        assert self.hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+        assert self.hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
         whats = (codes.VOLUME, codes.LENGTH, codes.ANGLE)
         found = [
             Measurement(what, value, codes.MILLIMETRE)

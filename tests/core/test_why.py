@@ -22,14 +22,10 @@ from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import (
-    Correction,
-    DestinationStanding,
-    Removal,
-    Study,
-    UploadedStudy,
-    Workitem,
-)
+from hilum.records.models.patients import Correction
+from hilum.records.models.standings import DestinationStanding
+from hilum.records.models.studies import Removal, Study, UploadedStudy
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     DeliveryState,
@@ -40,7 +36,7 @@ from hilum.records.states import (
 )
 from hilum.rejections import Rejection, RejectionKind
 from hilum.searching import StudySearch
-from hilum.summary import RefusalSummary
+from hilum.summary.remarks import RefusalSummary
 from hilum.verdict import Verdict
 from hilum.why.archives import (
     ASKING,
@@ -287,8 +283,8 @@ DELIVERIES = [
     (DeliveryState.NOT_SHOWN, Cause.NOT_SHOWN, "The result of m is not shown: pacs: attempt 3."),
     (DeliveryState.MISFILED, Cause.MISFILED,
      "The result of m is filed under another patient: pacs: attempt 3."),
-    (DeliveryState.VERIFIED, Cause.SHOWN, "All is well: the result of m is shown in pacs since "),
-    (DeliveryState.COMMITTED, Cause.SHOWN, "All is well: the result of m is kept by pacs since "),
+    (DeliveryState.VERIFIED, Cause.SHOWN, "All is well: the result of m is shown in pacs (since "),
+    (DeliveryState.COMMITTED, Cause.SHOWN, "All is well: the result of m is kept by pacs (since "),
     (DeliveryState.ACCEPTED, Cause.SHOWN, "All is well: the result of m was accepted by pacs "),
     (DeliveryState.CANCELLED, Cause.CANCELLED, "The result of m is not sent: pacs: attempt 3."),
 ]  # fmt: skip
@@ -318,7 +314,7 @@ def test_a_destination_that_does_not_answer_is_named(site: Site, records: Record
     away = DestinationStanding("pacs", DestinationState.UNREACHABLE, NOW - 60, "cannot be reached")
     records.destinations.note(away)
     said = told(site, records)
-    assert "pacs does not answer since " in said.sentence
+    assert "pacs has not answered since " in said.sentence
     assert "(cannot be reached); it is sent as soon as pacs does." in said.sentence
     assert [cure.command for cure in said.cures] == ["hilum destinations"]
 
@@ -332,7 +328,7 @@ def test_a_refusal_of_the_module_is_told_with_where_it_lies(site: Site, records:
     said = told(site, records)
     assert said.cause is Cause.MODULE_REFUSED
     assert said.sentence == "The images were refused by m: This is a lateral film."
-    assert said.evidence[0].startswith("The refusal of m is shown in pacs since ")
+    assert said.evidence[0].startswith("The refusal of m is shown in pacs (since ")
 
 
 def test_a_refusal_that_is_parked_is_parked(site: Site, records: Records) -> None:
@@ -352,7 +348,7 @@ def test_a_note_is_told_until_it_has_arrived(site: Site, records: Records) -> No
     put(records, note, a_delivery("1.2", state=DeliveryState.REFUSED, reason="no KO"))
     said = told(site, records)
     assert said.sentence == "The note that takes back a result of m is parked: pacs: no KO."
-    records.workitems.set_state("1.2", WorkitemState.COMPLETED)
+    records.moves.set_state("1.2", WorkitemState.COMPLETED)
     said = told(site, records)
     text = "The result of m was taken back; the note in pacs says why."
     assert (said.cause, said.sentence) == (Cause.WITHDRAWN, text)
@@ -387,7 +383,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
     assert said.sentence == "More images are waited for: 118 of 120 images, silent for 12 of 20 s."
     assert said.since == 1.0
     late = explain(site, records, UID, NOW + 60)
-    assert late.sentence.startswith("It is to be decided on since ")
+    assert late.sentence.startswith("It has waited for a decision since ")
     assert [cure.command for cure in late.cures] == ["hilum serve"]
     looked_at(records, reason="cannot be judged: TypeError in a.py", patience=0.0)
     said = told(site, records)

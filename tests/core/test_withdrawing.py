@@ -22,7 +22,8 @@ from hilum.kinds import OBJECTS
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import tables
 from hilum.records.assessed import Assessment
-from hilum.records.models import DeliveryReceipt, Workitem
+from hilum.records.models.deliveries import DeliveryReceipt
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back

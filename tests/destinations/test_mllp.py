@@ -217,6 +217,6 @@ def test_a_rejection_is_parked_and_its_words_are_for_the_owner_alone(
     kept = file_of(office.folder, "1.2", "first", "ris")
     assert "Roe Jane is unknown" in kept.read_text() and kept.stat().st_mode & 0o077 == 0
     item = office.records.workitems.one("first")
-    assert office.records.workitems.release(item, ["ris"], "released", office.now)
+    assert office.records.moves.release(item, ["ris"], "released", office.now)
     office.turn()
     assert office.how("first") is DeliveryState.ACCEPTED, "the cure cures"

@@ -211,6 +211,6 @@ def test_what_is_refused_is_parked_and_the_cure_cures(lake: Lake, hook: Hook) ->
     assert not file_of(lake.folder, "1.2", "first", "lake").exists(), "it said nothing"
     hook.status = 200
     item = lake.records.workitems.one("first")
-    assert lake.records.workitems.release(item, ["lake"], "released", lake.now)
+    assert lake.records.moves.release(item, ["lake"], "released", lake.now)
     lake.turn()
     assert lake.delivery("first").state is DeliveryState.ACCEPTED

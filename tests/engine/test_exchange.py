@@ -307,5 +307,5 @@ def test_a_crafted_picture_is_the_module_s_failure() -> None:
         ("1.2.3", grey.astype(float)),
         ("1.2.3", np.zeros((4097, 1), np.uint8)),
     ):
-        with pytest.raises(ModuleError, match="as a picture is none"):
+        with pytest.raises(ModuleError, match="something that is no picture"):
             exchange.judged_pictures({uid: picture})

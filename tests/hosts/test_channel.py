@@ -116,7 +116,7 @@ CRAFTED = {
 @pytest.mark.parametrize("packet", CRAFTED.values(), ids=CRAFTED.keys())
 def test_what_is_no_answer_is_the_module_s_failure(pipe: Pipe, packet: bytes) -> None:
     pipe[1].send(packet)
-    with pytest.raises(ModuleError, match="gave an answer that is none"):
+    with pytest.raises(ModuleError, match="gave something that is no answer"):
         heard(pipe[0])
 
 

@@ -32,6 +32,7 @@ from hilum.hosts.scratch import empty, make_scratch, remove
 from hilum.hosts.walls import files
 from hilum.module import facts_of
 from hilum.process import descendants, fork_server
+from hilum.service.roles import PROCESSES
 from patience import until
 from plugin import BRIGHT, install_moody, install_plugin
 from radiographs import radiograph, saved, scene
@@ -321,7 +322,7 @@ def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
     host = child("liar", timeout_seconds=30)
     try:
         for mood, words in (
-            ("pickles", "gave an answer that is none; a fresh process failed, too"),
+            ("pickles", "gave something that is no answer; a fresh process failed, too"),
             ("early", "gave an answer to another run; a fresh process failed, too"),
             ("empty", "left cannot be read: .*; a fresh process failed, too"),
             ("asks", "asks for a server, and has none; a fresh process failed, too"),
@@ -517,7 +518,7 @@ def test_a_module_dies_with_its_worker_and_comes_from_the_same_fork_server(
     diary = install_moody(tmp_path / "plugin", monkeypatch)
     mind, theirs = Pipe()
     asked = job(tmp_path, "hangs", "hangs")
-    worker = fork_server("hilum.service.supervisor").Process(
+    worker = fork_server(PROCESSES).Process(
         target=_work, args=(asked, tmp_path / "plugin", theirs), name="hilum worker"
     )
     worker.start()

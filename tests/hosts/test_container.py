@@ -278,6 +278,7 @@ def lines_below() -> Iterator[tuple[int, str]]:
 WRONG = {
     'image = "{image}"': ('image = "example:latest"', "image: String should match"),
     'modality = "MR"': ("colour = 1", "input: unknown key colour"),
+    "licence = ": ("earlier = 1\nlicence = ", "earlier: .* the images of one exam, no earlier"),
     'module = "{format}"': ('module = "jar"', "known: .*mercure, monai-bundle, monai-map"),
 }
 

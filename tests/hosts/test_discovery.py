@@ -10,21 +10,24 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
-from hilum.assembly import Arrival, NotApplicable, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import NotApplicable, Run, decide
 from hilum.checking import check_rules
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule, Worker
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, MachineError, ModuleError
-from hilum.hosts import planning
+from hilum.hosts import described, discovery, in_child, open_host, planning
 from hilum.hosts.described import BELIEVED_SECONDS, FOLDER, SILENCE_SECONDS
 from hilum.hosts.discovery import (
     discover,
@@ -136,7 +139,9 @@ def test_what_an_import_does_harms_its_own_module_only(strangers: Installed) -> 
     assert {"good", "hippocampal-volume", "chest-radiograph"} == set(found)
     for name, (_, said) in DEEDS.items():
         assert said in problems[name], problems[name]
-        assert f"mend or uninstall stranger_{name}; `hilum modules` asks it again" in problems[name]
+        assert (
+            f"repair or uninstall stranger_{name}; `hilum modules` asks it again" in problems[name]
+        )
     assert not (strangers.data / "witness").exists()
     facts = facts_of(found["good"])
     assert (facts.name, facts.version, facts.title) == ("good", "1", "good")
@@ -357,6 +362,33 @@ def test_where_no_process_can_be_started_that_is_no_fault_of_the_module(
                 with pytest.raises(MachineError, match="memory and files"):
                     ask("good", strangers.place)
     assert required_module("good", strangers.place).name == "good"
+
+
+def test_what_is_installed_is_listed_once(
+    strangers: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start of a process, and for all modules that are looked at together."""
+    for name in ("good", "other"):
+        strangers.add(name)
+    called: list[str] = []
+
+    def counted(place: Any, name: str) -> None:
+        inner = getattr(place, name)
+
+        def counting(*given: Any, **named: Any) -> Any:
+            called.append(name)
+            return inner(*given, **named)
+
+        monkeypatch.setattr(place, name, counting)
+
+    counted(discovery, "points_of")
+    counted(described, "_of_packages")
+    assert {"good", "other"} <= discover(strangers.place)[0].keys()
+    assert sorted(called) == ["_of_packages", "points_of"]
+    called.clear()
+    with closing(open_host(in_child("good"), strangers.place)) as host:
+        host.start()
+    assert called.count("points_of") == 1
 
 
 def test_a_run_says_why_its_module_cannot_be_used_any_more(strangers: Installed) -> None:

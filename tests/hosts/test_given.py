@@ -82,9 +82,9 @@ def test_what_is_no_inquiry_is_none(item: dict[str, object]) -> None:
 
 
 def test_findings_and_parameters_are_told_at_once() -> None:
-    letter = GivenInputs({"other": Findings((Note("seen"),)), "absent": None}).letter({"a": 1})
-    parameters, other = letter.items
-    assert parameters == {"parameters": {"a": 1}}
+    given = GivenInputs({"other": Findings((Note("seen"),)), "absent": None})
+    order, other = given.letter({"parameters": {"a": 1}}).items
+    assert order == {"parameters": {"a": 1}}
     assert (other["input"], other["findings"][0]["text"]) == ("other", "seen")
 
 
@@ -95,7 +95,11 @@ def test_a_header_is_told_by_keyword(tmp_path: Path) -> None:
     about.PatientName, about.PatientAge = "A^B", "040Y"
     about.PixelSpacing, about.InstanceNumber, about.EchoTime = [1, 2.5], 7, None
     about.ConceptNameCodeSequence = Sequence([item])
-    about.add_new(0x00091001, "LO", "private")
+    block = about.private_block(0x0009, "A MAKER", create=True)
+    block.add_new(0x01, "LO", "private")
+    block.add_new(0x02, "OB", b"\0\1")
+    block.add_new(0x03, "SQ", [item])
+    about.add_new(0x00091102, "LO", "of no creator")
     about.add_new(0x00282000, "OB", b"profile")
     told = json.loads(json.dumps(as_values(Header(about))))
     header = theirs.Header(told)
@@ -106,7 +110,17 @@ def test_a_header_is_told_by_keyword(tmp_path: Path) -> None:
     assert header.ConceptNameCodeSequence[0].CodeValue == "1"
     assert header.text("PatientAge", 2) == "04"
     assert header.get("StudyDate", "none") == "none"
-    assert set(told) == {element.keyword for element in about if element.VR != "OB"} - {""}
+    assert set(told) == {element.keyword for element in about} - {""} | {"0009 A MAKER"}
+    assert header.ICCProfile == b"profile"
+    theirs_of, ours_of = header.private_block(9, "A MAKER"), about.private_block(9, "A MAKER")
+    for offset in range(4):
+        assert (offset in theirs_of) is (offset in ours_of)
+    for offset in (1, 2):
+        assert theirs_of[offset].value == ours_of[offset].value
+    assert theirs_of[3].value[0].CodeValue == "1"
+    for wrong in (lambda: theirs_of[4], lambda: header.private_block(9, "ANOTHER")):
+        with pytest.raises(KeyError):
+            wrong()
     with pytest.raises(AttributeError, match="has no StudyDate"):
         _ = header.StudyDate
 

@@ -14,8 +14,9 @@ from hilum.hosts.discovery import installed_module
 from hilum.hosts.server import exchange as server_exchange
 from hilum.hosts.server.leaving import Leaving
 from hilum.servers.at_server import AtServer
-from inference_servers import Behaviour, router_model, running
+from inference_servers import Behaviour, kserve, router_model, running
 
+from .test_kserve import CARD
 from .test_server import Site
 
 
@@ -54,7 +55,7 @@ def test_what_leaves_and_what_may_not_is_written_down_once(
             assert refused.outcome is AuditOutcome.DENIED
             assert "this site sends no such images away" in refused.reason
             audit_file(tmp_path / "data").write_text("no database any more")
-            with pytest.raises(ServerAway, match="no image leaves: "):
+            with pytest.raises(ServerAway, match="no image is sent: "):
                 host.run(job)
     assert len(behaviour.received) == 2
 
@@ -72,3 +73,20 @@ def test_what_came_while_a_study_waited_is_written_down_too(tmp_path: Path) -> N
     sent = entries(tmp_path / "data")
     assert [entry.patient_id for entry in sent] == ["P1", "P1", "P2"]
     assert ["2 images" in sent[0].reason, "3 images" in sent[1].reason] == [True, True]
+    again = Leaving(tmp_path / "data", site.settings.url, unlooked=False)
+    again.begins(other, module)
+    assert len(entries(tmp_path / "data")) == 3, "the worker was started anew while it waited"
+    again.ended(other)
+    again.begins(other, module)
+    assert len(entries(tmp_path / "data")) == 4, "it is sent anew"
+
+
+def test_a_run_that_asks_without_content_is_written_down_too(tmp_path: Path) -> None:
+    """The path of a request may say something of a study, where a decoder was taken over."""
+    with running(kserve(Behaviour(), not_ready=99)) as url:
+        site = Site(tmp_path, url, CARD, attempts=1)
+        with closing(site.host) as host:
+            job = replace(site.job(), study_uid="1.2.3", patient_id="P1")
+            with pytest.raises(ServerAway, match="not ready"):
+                host.run(job)
+    assert [entry.patient_id for entry in entries(tmp_path / "data")] == ["P1"]

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from hilum.cli import app
 from hilum.config import parse
 from hilum.console.known import KnownModules
+from hilum.errors import MachineError
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.place import Place
 from hilum.hosts.server.checking import checks_of
@@ -46,7 +47,13 @@ def test_a_test_tells_what_the_server_has(
     assert behaviour.received == [], "no image leaves"
 
 
-def test_the_console_and_the_command_ask_it(tmp_path: Path) -> None:
+def cannot_be_asked(*_args: object) -> None:
+    raise MachineError("no memory left")
+
+
+def test_the_console_and_the_command_ask_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = model(tmp_path, CARD)
     module = installed_module("bright-part", Place(models=models))
     port = available_port()
@@ -79,6 +86,12 @@ def test_the_console_and_the_command_ask_it(tmp_path: Path) -> None:
             assert "has the tensors of the card" in answer
             told = CliRunner().invoke(app, ["check", "-c", str(file)])
             assert "inference servers: good" in told.output
+        with monkeypatch.context() as patched:
+            patched.setattr("hilum.console.pages.module.installed_module", cannot_be_asked)
+            assert "Test the server" in client.get("/modules/bright-part").text
+            unasked = client.post("/modules/bright-part/test").text
+            assert 'class="state failed"' in unasked
+            assert "no memory left" in unasked
         reader = House(site, records, url).client(UserRole.READER)
         assert "Test the server" not in reader.get("/modules/bright-part").text
         reader.close()

@@ -1,6 +1,7 @@
 """One module does the same with Hilum's packages and in an environment of its own."""
 
 import importlib
+import re
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +13,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import PositronEmissionTomographyImageStorage
+from typer.testing import CliRunner
 
+from hilum.cli import app
 from hilum.config.site import Worker
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.study import Study
@@ -22,6 +25,7 @@ from hilum.findings import Findings, Note, Refusal
 from hilum.hosts import Job, Place, in_child, open_host
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.inside import run_here
+from hilum.hosts.judging import WalledJudge
 from hilum.installing import Wanted, add
 from hilum.module import (
     EarlierExams,
@@ -65,13 +69,24 @@ class Choice:
     words: str = "none"
 
 
+def too_few(series):
+    """Means series by their pixels, header and number of slices; raises for one."""
+    if len(series.frames) == 3:
+        raise ValueError(series.header.PatientID)
+    if series.volume().array.max() > 0 and len(series.frames) < 6:
+        maker = series.header.private_block(0x0009, "A MAKER")[0x01].value
+        loaded = getattr(Everything, "is_loaded", False)
+        return f"{maker} sent only {len(series.frames)} slices" + " to a model" * loaded
+    return ""
+
+
 class Everything:
     name, version, title = "everything", "1.0", "Everything"
     card = Path(__file__).with_name("card.md")
     parameters = Choice
     resources = Resources(memory_mb=300, threads=1)
     needs = {
-        "head": Input(modality="MR"),
+        "head": Input(modality="MR", objection=too_few),
         "films": Films(),
         "loose": Input(modality="PT", volume=False, optional=True),
         "absent": Input(modality="CT", optional=True),
@@ -79,6 +94,10 @@ class Everything:
         "before": EarlierExams(on="head", most=2, optional=True),
         "earlier_films": EarlierExams(on="films", optional=True),
     }
+
+    def __init__(self):
+        """It loads its model here; only `objection` needs none."""
+        Everything.is_loaded = True
 
     def run(self, head, films, loose, absent, other, before, earlier_films, parameters):
         yield Note(repr(parameters))
@@ -105,6 +124,10 @@ class Everything:
         yield f"{first.instance.sop_instance_uid}, {head.instances[2].header.get('InstanceNumber')}"
         yield f"{head.stack.problem}, {head.stack.error}, {list(head.stack.order)}"
         yield f"{head.header.get('PatientID')}, {head.header.text('Modality')}"
+        block = head.instances[1].header.private_block(0x0009, "A MAKER")
+        yield f"{block[0x01].value}, {block[0x02].value}, {0x03 in block}"
+        for words in ("left kidney", "hippocampus", "no such thing"):
+            yield str([tuple(code)[:3] for code in codes.find(words, 5)])
         yield f"{[float(one) for one in head.header.PixelSpacing]}, {'PatientAge' in head.header}"
         files = sorted(head.folder().iterdir())
         yield f"{len(files)} files of {sum(len(file.read_bytes()) for file in files)} bytes"
@@ -195,6 +218,12 @@ def exam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Part]]:
     mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 0.5, 1.0
     mapping.MeasurementUnitsCodeSequence = [unit]
     head = write_series(folder / "head", RealWorldValueMappingSequence=[mapping])
+    for file in head:
+        image = pydicom.dcmread(file)
+        block = image.private_block(0x0009, "A MAKER", create=True)
+        block.add_new(0x01, "LO", "A scanner")
+        block.add_new(0x02, "UN", b"\x00\xff")
+        image.save_as(file)
     about = {"SeriesDescription": "PET", "Modality": "PT", "SOPClassUID": PET_IMAGE}
     loose = write_series(folder / "loose", 3, **about, ImagePositionPatient=[0, 0, 0])
     first = pydicom.dcmread(head[0])
@@ -285,6 +314,20 @@ def test_it_does_the_same_in_both_places(
     assert ours == theirs
 
 
+def test_its_function_objects_to_the_same_series_in_both_places(
+    models: Path, own: bytes, exam: dict[str, list[Part]], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.syspath_prepend(str(write_module(tmp_path / "here", "hilum", own)))
+    here = importlib.import_module("everything").Everything
+    sys.modules.pop("everything")
+    there = installed_module("everything", Place(models=models))
+    ours, theirs = (needs_of(one)["head"].objection for one in (here, there))  # type: ignore[union-attr]
+    series = {n: read_series(exam["head"][:n])[0] for n in (8, 4, 3)}
+    for count, said in ((8, ""), (4, "A scanner sent only 4 slices")):
+        assert ours(series[count]) == theirs(series[count]) == said
+    assert re.search("did not say .* raised ValueError in __init__.py, line", theirs(series[3]))
+
+
 def test_what_cannot_be_read_is_refused_in_the_same_words(
     models: Path, exam: dict[str, list[Part]], tmp_path: Path
 ) -> None:
@@ -322,8 +365,12 @@ def test_what_it_declares_is_known_without_it(models: Path) -> None:
     module = installed_module("everything", Place(models=models))
     assert module.resources == Resources(300, 1)  # type: ignore[attr-defined]
     assert module.card.read_text() == "# Everything\n"  # type: ignore[attr-defined]
-    assert needs_of(module) == {
-        "head": Input(modality="MR"),
+    needs = dict(needs_of(module))
+    head = needs.pop("head")
+    assert isinstance(head, Input)
+    assert isinstance(head.objection, WalledJudge)
+    assert replace(head, objection=None) == Input(modality="MR")
+    assert needs == {
         "films": Films(),
         "loose": Input(modality="PT", volume=False, optional=True),
         "absent": Input(modality="CT", optional=True),
@@ -331,6 +378,14 @@ def test_what_it_declares_is_known_without_it(models: Path) -> None:
         "before": EarlierExams(on="head", most=2, optional=True),
         "earlier_films": EarlierExams(on="films", optional=True),
     }
+    listed = CliRunner().invoke(app, ["modules", "--models", str(models)]).output
+    for said in (
+        "input head. Images: MR, one volume; Number of slices: any; Further conditions: as the",
+        "input other. Findings: of the module other, on the same images",
+        "input before. Earlier exams of the patient: the latest 2, of the same kind as head; If",
+        "parameter steps: a list; each entry is a whole number; [1, 2] if no rule sets it",
+    ):
+        assert said in listed
     assert vars(parameters_of(module, {"steps": [4]}))["steps"] == (4,)
     for wrong, said in (({"step": 1}, "did you mean 'steps'"), ({"steps": 1}, "parameter steps")):
         with pytest.raises(ConfigurationError, match=said):

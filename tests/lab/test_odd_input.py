@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hilum.offline.report import ReportState
 from hilum_lab.odd_input.case import Case, MustReceive
 from hilum_lab.odd_input.cases import CASES
 from hilum_lab.odd_input.judge import Heard, JudgedCase, judged
@@ -98,7 +99,7 @@ def true_volume(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wrong(case: Case, folder: Path, array: np.ndarray, affine: np.ndarray) -> str:
-    heard = Heard("analysed", "", (array, affine))
+    heard = Heard(ReportState.ANALYSED, "", (array, affine))
     return judged(case, folder, heard, simple_itk).wrong
 
 
@@ -132,7 +133,9 @@ def test_the_judge_sees_two_scans_that_are_mixed(tmp_path: Path) -> None:
     words = "echo 1 of 2: 20 ms, echo 2 of 2: 80 ms"
 
     def verdict(values: np.ndarray) -> str:
-        return judged(case, tmp_path, Heard("analysed", words, (values, affine)), None).wrong
+        return judged(
+            case, tmp_path, Heard(ReportState.ANALYSED, words, (values, affine)), None
+        ).wrong
 
     assert planes[0].offset != planes[1].offset
     assert verdict(array) == ""
@@ -143,8 +146,11 @@ def test_the_judge_sees_two_scans_that_are_mixed(tmp_path: Path) -> None:
 
 def test_the_judge_wants_a_refusal_in_true_words(tmp_path: Path) -> None:
     case = BY_TITLE["Where the slices are: gantry tilt of 2.5 degrees"]
-    received = Heard("analysed", "gantry tilt of 2.5", true_volume(case))
+    received = Heard(ReportState.ANALYSED, "gantry tilt of 2.5", true_volume(case))
     assert "a module received it" in judged(case, tmp_path, received, None).wrong
-    untrue = Heard("not applicable", "8 slices missing")
+    untrue = Heard(ReportState.NOT_APPLICABLE, "8 slices missing")
     assert "does not say" in judged(case, tmp_path, untrue, None).wrong
-    assert judged(case, tmp_path, Heard("not applicable", "gantry tilt of 2.5°"), None).wrong == ""
+    assert (
+        judged(case, tmp_path, Heard(ReportState.NOT_APPLICABLE, "gantry tilt of 2.5°"), None).wrong
+        == ""
+    )

@@ -1,10 +1,15 @@
 """Every code Hilum writes, against pydicom's tables of the standard."""
 
+from pathlib import Path
+
 import pytest
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
+import hilum_module
 from hilum.dicom import codes
+
+TABLES = Path(hilum_module.codes.__file__).with_name(hilum_module.codes.TABLES)
 
 # Not in those tables; each looked up by hand in the source named.
 VETTED = {
@@ -50,6 +55,22 @@ def test_a_code_is_found_by_words(words, first):
     assert all(isinstance(code, Code) for code in codes.find(words))
 
 
+def tables() -> str:
+    """All that pydicom has of PS3.16, as it lies beside the code that looks for it."""
+    rows = {
+        (scheme, value, meaning)
+        for scheme, by_keyword in concepts.items()
+        for by_value in by_keyword.values()
+        for value, (meaning, _groups) in by_value.items()
+    }
+    return "".join("\t".join(row) + "\n" for row in sorted(rows))
+
+
+def test_the_tables_are_those_of_pydicom():
+    cure = "another pydicom: `python -m tests.objects.test_codes` writes them anew"
+    assert TABLES.read_text(encoding="utf-8") == tables(), cure
+
+
 def test_what_no_code_says_is_not_found():
     assert codes.find("left")[0] == codes.LEFT
     assert codes.find("no such thing at all") == codes.find("") == ()
@@ -68,3 +89,7 @@ def test_code_is_in_the_standard(name):
         if value == code.value
     }
     assert code.meaning.lower() in meanings
+
+
+if __name__ == "__main__":
+    TABLES.write_text(tables(), encoding="utf-8")

@@ -259,6 +259,8 @@ KEYWORDS = ("PatientID", "IssuerOfPatientID", "AccessionNumber", "StudyDate", "P
 @settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(KEYWORDS), TEXTS)
 @example("PatientID", ODD[0])
+@example("PatientID", "\x85")  # white space that FHIR has not
+@example("IssuerOfPatientID", "\x85")
 @example("AccessionNumber", LONG[2])
 def test_any_text_of_the_header_fits(
     tmp_path_factory: pytest.TempPathFactory,

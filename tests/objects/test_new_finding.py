@@ -23,7 +23,7 @@ from hilum.objects.iod import groups
 from hilum.objects.kinds import Writing
 from hilum.objects.oru import ResultMessages
 from hilum.objects.report import Report
-from hilum.summary import MeasurementSummary
+from hilum.summary.numbers import MeasurementSummary
 
 from . import exams, films, validators
 

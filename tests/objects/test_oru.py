@@ -248,7 +248,9 @@ def test_the_text_is_a_draft_in_the_language_of_the_site(brain: Analysis) -> Non
     assert "nicht ärztlich geprüft" in texts["de"].splitlines()[0]
     assert "aucun médecin ne l'a vérifié" in texts["fr"].splitlines()[0]
     [english] = re.findall(r"^Left hippocampus: ([0-9.]+) ± [0-9.]+ mL$", texts["en"], re.MULTILINE)
-    [german] = re.findall(r"^Left hippocampus: ([0-9,]+) ± [0-9,]+ mL$", texts["de"], re.MULTILINE)
+    [german] = re.findall(
+        r"^Linker Hippocampus: ([0-9,]+) ± [0-9,]+ mL$", texts["de"], re.MULTILINE
+    )
     assert german.replace(",", ".") == english
     assert "since 2024-03-04, beyond measurement error" in texts["en"]
     assert "seit 2024-03-04, jenseits des Messfehlers" in texts["de"]
@@ -290,7 +292,7 @@ def test_every_kind_of_finding_is_in_the_text(brain: Analysis, chest: Analysis) 
     told = replace(analysis, findings=in_known_kinds(analysis.findings))
     [content] = sent(told, language="de")
     text = text_of(content)
-    for words in ("Long axis: 30,0 mm", "Bend: 90,0 °", "Monday", "DRAFT", "Wenig verlässlich: "):
+    for words in ("Long axis: 30,0 mm", "Bend: 90,0 °", "Monday", "ENTWURF", "Wenig verlässlich: "):
         assert words in text, words
     assert max(map(len, text.splitlines())) <= 900 and text.count("x" * 700) == 3
     assert "Most similar group: " in text_of(sent(chest)[0])
@@ -300,6 +302,10 @@ def test_a_refusal_says_why_in_words(brain: Analysis) -> None:
     refused = replace(brain, findings=Findings((Refusal("no", "the images are blurred"),)))
     [content] = sent(refused, urgency="flag", every_urgent=True, language="de")
     assert "Konnte nicht ausgewertet werden: the images are blurred." in text_of(content)
+    ours = Refusal("thick", "the slices are 3 mm thick; the model takes at most 1.5 mm.")
+    [of_ours] = sent(replace(brain, findings=Findings((ours,))), language="de")
+    said = "Konnte nicht ausgewertet werden: die Schichten sind 3 mm dick; das Modell nimmt"
+    assert f"{said} höchstens 1,5 mm." in text_of(of_ours)
     assert not observations(content, "NM")
     assert not [one for one in observations(content) if one.text(8)]
 

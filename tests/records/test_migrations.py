@@ -52,7 +52,7 @@ def shape(connection: sa.Connection) -> dict[str, Any]:
 
 
 def require_same_tables(url: str) -> None:
-    """Fail unless the tables at `url` are those of tables.py."""
+    """Fail unless the tables at `url` are those of `tables`."""
     with connected(url) as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, tables.metadata) == []
@@ -83,6 +83,33 @@ def test_the_tables_of_an_older_hilum_become_ours(database: str, commit: str) ->
     for _ in range(2):
         assert upgraded(database) == schema.HEAD
     require_same_tables(database)
+
+
+def test_how_long_older_analyses_took_is_counted(database: str) -> None:
+    make_old(database)
+    old = sa.MetaData()
+    with connected(database) as connection:
+        old.reflect(connection)
+        item = vars(a_workitem(id="run", study_uid="1.2", module="m"))
+        known = old.tables["workitem"].columns.keys()
+        blank = {"rule": {}, "inputs": {}, "siblings": [], "verdicts": [], "findings": None}
+        row = {name: value for name, value in {**item, **blank}.items() if name in known}
+        connection.execute(old.tables["workitem"].insert(), [row])
+        about = {"study_uid": "1.2", "text": ""}
+        happened = [
+            ("running", 10.0, "run"),  # it was broken off
+            ("running", 100.0, "run"),
+            ("analysed", 100.2, "run"),
+            ("running", 200.0, "run"),
+            ("analysed", 9200.0, "run"),
+            ("analysed", 300.0, "of another Hilum"),
+        ]
+        lines = [{"kind": k, "at": at, "workitem_id": of, **about} for k, at, of in happened]
+        connection.execute(old.tables["event"].insert(), lines)
+    upgraded(database)
+    with closing(Records(database)) as records:
+        found = {one.at_most: (one.number, one.seconds) for one in records.durations.all()}
+    assert found == {0.25: (1, pytest.approx(0.2)), float("inf"): (1, pytest.approx(9000.0))}
 
 
 def test_rows_keep_their_meaning(database: str) -> None:

@@ -12,7 +12,7 @@ from hilum.config.site import Site
 from hilum.errors import ConfigurationError, OtherVersionError
 from hilum.process import own_start_time
 from hilum.records import Records
-from hilum.records.models import Executor
+from hilum.records.models.standings import Executor
 from hilum.recovering import recover
 
 from .databases import run

@@ -18,7 +18,8 @@ from hilum.fetching import AGAIN_SECONDS, Fetch, Fetches, way_of
 from hilum.hints import Counted, HintReceiver, Released, Stored, gateway_address
 from hilum.inbox import Inbox, Receipt
 from hilum.records import Records
-from hilum.records.models import Request, Wish, WrittenResult
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.requests import Request, Wish
 from hilum.records.states import RequestAction
 from hilum.transport.query import find, move
 from hilum.transport.scu import Peer, store

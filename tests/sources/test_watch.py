@@ -18,7 +18,7 @@ from factory import a_result, put
 from hilum.dicom.instance import Instance
 from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
 from hilum.records import Records
-from hilum.records.models import NotedPause, SourceStanding
+from hilum.records.models.standings import NotedPause, SourceStanding
 from hilum.records.states import PausedKind
 from hilum.transport.web import HttpClient, Response
 from hilum.watching import PAUSED_SECONDS

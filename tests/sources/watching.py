@@ -13,7 +13,7 @@ from hilum.config.site import Site
 from hilum.hints import Hint, HintReceiver, HintSender
 from hilum.inbox import Inbox
 from hilum.records import Records
-from hilum.records.models import SourceStanding
+from hilum.records.models.standings import SourceStanding
 from hilum.watching import USUAL_PACE, Watch
 from hilum.watching.fetching import Pace
 from tests.archives import Orthanc

@@ -9,7 +9,7 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.asking import ask, progress_of, request
-from hilum.records.models import Wish
+from hilum.records.models.requests import Wish
 from hilum.records.states import RequestAction
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE

@@ -10,7 +10,7 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.records import tables
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from plugin import BRIGHT, install_plugin
 from tests.notifiers.servers import Hook, web_hook
 

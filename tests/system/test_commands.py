@@ -26,7 +26,7 @@ from hilum.errors import HilumError
 from hilum.process import descendants
 from hilum.records import Records, views
 from hilum.records.states import WorkitemState
-from hilum.summary import NoteSummary
+from hilum.summary.remarks import NoteSummary
 from hilum.terminal import outcome_lines
 from hilum_lab.demo.exams import exams_in
 from hilum_lab.network import head

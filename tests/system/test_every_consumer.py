@@ -28,7 +28,8 @@ from typer.testing import CliRunner
 from hilum.asking import ask
 from hilum.cli import app
 from hilum.dicom.instance import Instance
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DestinationState, RequestAction, WorkitemKind
 from hilum_lab.network.chest_exam import make_chest_exam
 from hilum_lab.network.exam import make_exam

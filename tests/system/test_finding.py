@@ -15,7 +15,8 @@ from hilum.cli import app
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
-from hilum.summary import MeasurementSummary, NoteSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary
 
 SAID = StudyIdentifiers(
     patient_id="4711",

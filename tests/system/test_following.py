@@ -9,12 +9,13 @@ import pytest
 from factory import mr_slices, write
 from hilum.alarms import alarms_now
 from hilum.config import load
-from hilum.config.editing import added, changed, with_value
+from hilum.config.editing import added, changed
 from hilum.config.versions import SettingsVersions
 from hilum.dicom.instance import Instance
 from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, WAITING, install_plugin
+from tests.settings_text import with_value
 
 from .site import LEAN, Running, running
 from .test_modules import delivered, site_for

@@ -12,7 +12,7 @@ from factory import mr_slices, write
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.hints import Committed, HintSender, gateway_address
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.states import DeliveryState, RequestAction
 from hilum.transport import sender
 from hilum_lab.network.processes import available_port

@@ -8,10 +8,10 @@ from typing import Any
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config.editing import with_value
 from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port, listens
 from tests.patience import PATIENCE
+from tests.settings_text import with_value
 from tests.signing_in import asked
 from tests.system.site import Running, running
 

@@ -42,7 +42,7 @@ def test_a_study_arrives_with_a_token_and_is_proven(
             hilum.until(lambda: hilum.records.deliveries.parked(), "the refusal of the old token")
             token.write_text(TOKEN)  # the cure
             (item,) = hilum.records.workitems.of_study(study_uid)
-            assert hilum.records.workitems.release(item, ["pacs"], "released", time.time())
+            assert hilum.records.moves.release(item, ["pacs"], "released", time.time())
             with closing(HintSender(gateway_address(hilum.site.data))) as hints:
                 hints.send(Written())
             (item_view,) = hilum.settled(study_uid).workitems

@@ -357,7 +357,7 @@ def test_a_destination_that_does_not_take_it_or_does_not_show_it(
     network.other.behaviour = WELL  # the cause is removed
     network.cure(said)
     said = network.until(name, "shown")
-    assert said["sentence"].startswith("All is well: the result of moody is shown in other since ")
+    assert said["sentence"].startswith("All is well: the result of moody is shown in other (since ")
 
 
 def test_misfiled(network: Network) -> None:
@@ -377,7 +377,9 @@ def test_misfiled(network: Network) -> None:
 def test_on_its_way_and_sent_nowhere(network: Network) -> None:
     network.send(*exam("A-AWAY", "away good"))
     network.hilum.until(
-        lambda: "away does not answer since" in network.why("A-AWAY", "--records-only")["sentence"],
+        lambda: (
+            "away has not answered since" in network.why("A-AWAY", "--records-only")["sentence"]
+        ),
         "the call that fails",
     )
     said = network.why("A-AWAY", "--records-only")
@@ -444,7 +446,8 @@ def test_no_rule_by_its_study_and_removed_since(
     with running(tmp_path, **values) as hilum:
         config.write_text(f'data = "{hilum.site.data}"\n')
         hilum.send(write(images, tmp_path / "knee"))
-        hilum.until(lambda: why(hilum).get("cause") == "waiting for images", "the first images")
+        early = ("waiting for images", "no rule")  # a busy machine may look too late for the first
+        hilum.until(lambda: why(hilum).get("cause") in early, "the first images")
         said = once(hilum, lambda: why(hilum).get("cause") == "no rule", "the decision")
         near = "the nearest is that of moody: StudyDescription does not match, the rule asks for"
         assert said["sentence"] == f"No rule takes the study; {near} '^brain'."

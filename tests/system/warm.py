@@ -14,11 +14,12 @@ from pydicom.uid import SegmentationStorage
 import hilum
 from hilum.console.app import _routes
 from hilum.objects.sheet import typeface
+from tests import statements  # noqa: F401 - shares what is compiled
 
 PROGRAMS = ("hilum.__main__", "hilum.fork_server")  # to import them is to run them
 OF_OTHERS = (
     *("dbos._sys_db_sqlite", "sqlalchemy.dialects.sqlite", "multiprocessing.popen_spawn_posix"),
-    *("httpx", "httpcore", "rich.console", "pydantic.v1", "encodings.idna"),
+    *("httpx", "httpcore", "rich.console", "pydantic.v1", "encodings.idna", "openvino"),
 )
 
 for module in pkgutil.walk_packages(hilum.__path__, f"{hilum.__name__}."):

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.config.tls import ListenerTls, Tls, ends_at
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.sources.subject import CertificateSubject
@@ -100,7 +100,7 @@ def test_we_speak_with_dcmtk(trial: Path, tmp_path: Path) -> None:
         assert report.stored == 3, str(report)
         with pytest.raises(DeliveryRefused, match="wants a certificate of ours"):
             sender.echo(("STORESCP", HOST, port), tls=Tls(ca_file=trial / "ca.pem"))
-        with pytest.raises(DeliveryRefused, match="it speaks TLS, and we call it in plain"):
+        with pytest.raises(DeliveryRefused, match="it speaks TLS, and we call it without"):
             sender.echo(("STORESCP", HOST, port))
     finally:
         process.kill()
@@ -108,7 +108,7 @@ def test_we_speak_with_dcmtk(trial: Path, tmp_path: Path) -> None:
 
 
 def test_whoever_calls_in_plain_is_told_and_so_are_we(receiver: Running, trial: Path) -> None:
-    with pytest.raises(DeliveryRefused, match=r"and we call it in plain: give --tls-ca$"):
+    with pytest.raises(DeliveryRefused, match=r"and we call it without: give --tls-ca$"):
         sender.echo(receiver.called, "PLAIN")
     until(
         lambda: any("turn TLS on there" in reason for reason in reasons(receiver)),

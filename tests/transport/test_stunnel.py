@@ -95,7 +95,7 @@ def test_what_is_wrong_is_said(behind: Behind, tmp_path: Path) -> None:
     for tls, cure in (
         ({"ca_file": behind.folder / "ca.pem"}, "it wants a certificate of ours: set"),
         ({}, "its certificate is not trusted"),
-        (None, "it speaks TLS, and we call it in plain: set tls"),
+        (None, "it speaks TLS, and we call it without: set tls"),
     ):
         with pytest.raises(DeliveryRefused, match=cure):
             list(behind.destination(tls=tls).send(results))

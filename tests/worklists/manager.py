@@ -51,7 +51,8 @@ HTTP_OF = {DONE: 200, ALREADY_CANCELED: 200, ALREADY_COMPLETED: 200, UNKNOWN: 40
 class WorklistManager:
     """The steps, by UID, and everything that was asked of them.
 
-    `busy` are methods of HTTP; the next request with each is answered with 503.
+    `busy` are methods of HTTP; the next request with each is answered with 503. One that
+    `writes_down` keeps a request to cancel in the step if it can tell it to nobody.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class WorklistManager:
         self.progress: list[str] = []  # what was told, one after the other
         self.refused: list[int] = []
         self.busy: list[str] = []
+        self.writes_down = False
         self.channels: dict[str, queue.SimpleQueue[str]] = {}  # open ones, by AE title
         self.subscribers: dict[str, str] = {}  # AE title by UID of the step
         self._owner: dict[str, str] = {}
@@ -105,6 +107,11 @@ class WorklistManager:
             self.steps[uid].ProcedureStepState = CANCELED
             return DONE
         channel = self.channels.get(self.subscribers.get(uid, ""))
+        if channel is None and self.writes_down:
+            item = Dataset()
+            item.ReasonForCancellation = "Marker^Reason"
+            self.steps[uid].ProcedureStepProgressInformationSequence = [item]
+            return DONE
         if channel is None:
             return NOBODY_TO_TELL
         event = Dataset()

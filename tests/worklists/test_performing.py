@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ from typer.testing import CliRunner
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
+from hilum.config.site import Rule
 from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.kinds import WORKLISTS
 from hilum.pausing import kind_called, pause, resume
 from hilum.performing import Performer
-from hilum.performing.keeping import Kept
+from hilum.performing.keeping import RepeatedDeed
 from hilum.performing.standing import WorklistLedger
 from hilum.performing.table import SEEN_AS
-from hilum.records.models import NotedPause, Wish, WorklistStanding, WorklistStep
+from hilum.records.models.requests import Wish, WorklistStep
+from hilum.records.models.standings import NotedPause, WorklistStanding
 from hilum.records.states import (
     EventKind,
     PausedKind,
@@ -35,6 +37,7 @@ from hilum.records.states import (
     WorklistState,
 )
 from hilum.requests import obey
+from hilum.reviewing import Rules
 from hilum.testing import check_worklist
 from hilum.why.known import Known
 from hilum.why.study import of_study
@@ -109,7 +112,7 @@ class Hall:
                 work(self.made, item)
         for item in items(self.made, study_uid):
             if item.state is WorkitemState.DELIVERING:
-                self.records.workitems.set_state(item.id, WorkitemState.COMPLETED)
+                self.records.moves.set_state(item.id, WorkitemState.COMPLETED)
 
     def said(self, study_uid: str) -> list[str]:
         return [one.text for one in self.records.events.of_kind(study_uid, EventKind.WORKLIST)]
@@ -173,6 +176,19 @@ def test_a_step_stays_scheduled_until_its_images_are_here(
     assert receive(hall.made, *contents("one")) == uid
     hall.turn()
     assert manager.state(STEP) == IN_PROGRESS
+
+
+def test_a_rule_whose_module_cannot_be_used_holds_up_no_step(
+    hall: Hall, manager: WorklistManager
+) -> None:
+    rule = Rule(module="gone")
+    hall.flow.rules = Rules([rule], hall.flow.needs, {}, hall.flow.workitems)
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    hall.turn()
+    assert manager.state(STEP) == IN_PROGRESS
+    hall.turn()
+    assert [item.module for item in items(hall.made, uid)] == ["m"]
 
 
 def contents_study() -> str:
@@ -239,7 +255,7 @@ def test_a_step_without_a_result_is_canceled_with_the_reason(
     hall.turn()
     hall.turn()
     [item] = items(hall.made, uid)
-    hall.records.workitems.cancel(item, "cancelled by a person")
+    hall.records.moves.cancel(item, "cancelled by a person")
     hall.turn()
     assert (manager.state(STEP), hall.step().state) == (CANCELED, StepState.CANCELED)
     [told] = manager.steps[STEP].ProcedureStepProgressInformationSequence
@@ -352,6 +368,69 @@ def test_a_request_to_cancel_may_come_too_late(listening: Hall, manager: Worklis
     assert f"ris: {late}" in hall.said(uid)
 
 
+def test_a_request_to_cancel_that_came_in_a_pause_is_heeded(
+    listening: Hall, kept: RepeatedDeed, manager: WorklistManager
+) -> None:
+    """In the pause the channel was closed, and opened again."""
+    hall, uid = listening, listening.step().study_uid
+    new = NotedPause(PausedKind.WORKLIST, "ris", hall.made.now, "ann", "an update")
+    assert pause(hall.flow.site, hall.records, new)
+    old = manager.channels.pop("HILUM")
+    heard: list[str] = []
+    hears = RepeatedDeed("events of ris", hall.performer.listen, threading.Event(), 10.0)
+    thread = threading.Thread(target=lambda: hears.turn(lambda _state, why: heard.append(why)))
+    thread.start()
+    until(lambda: manager.channels.get("HILUM"), "the channel")
+    assert manager.request_cancel(STEP) == 0
+    assert hall.performer.news.wait(PATIENCE)
+    manager.channels["HILUM"].put("")
+    thread.join()
+    manager.channels["HILUM"] = old
+    assert "its channel of events is closed" in heard[0]
+    kept.turn(noted(hall))
+    assert manager.state(STEP) == IN_PROGRESS, "it is told nothing"
+    resume(hall.flow.site, hall.records, PausedKind.WORKLIST, "ris")
+    hall.turn()
+    hall.turn()
+    assert manager.state(STEP) == CANCELED
+    assert [item.state for item in items(hall.made, uid)] == [WorkitemState.CANCELLED]
+
+
+@contextmanager
+def ups_of(manager: WorklistManager) -> Iterator[Worklist]:
+    with by_dimse(manager) as port:
+        one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
+        [settings] = parse({"worklist": [{**one, "modules": {"BRAIN^99T": "m"}}]}).worklist
+        yield open_worklist(settings)
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+@pytest.mark.parametrize("by", ["http", "dimse"])
+def test_a_request_that_the_worklist_has_written_down_is_heeded(
+    hall: Hall, manager: WorklistManager, by: str, delivered: bool
+) -> None:
+    """It came while we were down, so that nobody could be told."""
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    manager.writes_down = True
+    hall.turn()
+    hall.turn()
+    if delivered:
+        work(hall.made, items(hall.made, uid)[0])
+    assert manager.request_cancel(STEP) == 0
+    with ups_of(manager) if by == "dimse" else nullcontext(None) as worklist:
+        hall.performer = hall.restarted(worklist)
+        hall.turn()
+        hall.turn()
+        if delivered:
+            hall.deliver(uid)
+            hall.turn()
+    assert manager.state(STEP) == (COMPLETED if delivered else CANCELED)
+    asked = [line for line in hall.said(uid) if "wants the step canceled" in line]
+    assert len(asked) == 1
+    assert "Marker" not in "".join(hall.said(uid))
+
+
 def test_a_channel_on_another_host_gets_no_login(hall: Hall) -> None:
     client = open_worklist(hall.settings)._client  # type: ignore[attr-defined]
     with pytest.raises(SourceRefused, match="its channel of events is elsewhere, at other"):
@@ -379,9 +458,13 @@ def test_the_command_asks_each_worklist(
 
 
 @pytest.fixture
-def kept(hall: Hall) -> Iterator[Kept]:
+def kept(hall: Hall) -> Iterator[RepeatedDeed]:
     ledger = WorklistLedger(hall.records, "ris", lambda: hall.made.now)
-    yield Kept("worklist ris", hall.turn, threading.Event(), 10.0, ledger)
+    yield RepeatedDeed("worklist ris", hall.turn, threading.Event(), 10.0, ledger)
+
+
+def noted(hall: Hall) -> Callable[[WorklistState, str], None]:
+    return WorklistLedger(hall.records, "ris", lambda: hall.made.now).note
 
 
 def standing(hall: Hall) -> WorklistStanding:
@@ -389,9 +472,9 @@ def standing(hall: Hall) -> WorklistStanding:
 
 
 def test_it_is_kept_since_when_a_worklist_cannot_be_worked_from(
-    hall: Hall, kept: Kept, manager: WorklistManager
+    hall: Hall, kept: RepeatedDeed, manager: WorklistManager
 ) -> None:
-    uid, note = receive(hall.made, *contents("one")), kept.ledger.note
+    uid, note = receive(hall.made, *contents("one")), noted(hall)
     assert kept.turn(note) == 10.0
     began = hall.made.now
     assert standing(hall) == WorklistStanding("ris", WorklistState.REACHABLE, began)
@@ -409,11 +492,11 @@ def test_it_is_kept_since_when_a_worklist_cannot_be_worked_from(
 
 
 def test_a_paused_worklist_is_asked_for_nothing_and_goes_on_where_it_was(
-    hall: Hall, kept: Kept, manager: WorklistManager
+    hall: Hall, kept: RepeatedDeed, manager: WorklistManager
 ) -> None:
     uid = receive(hall.made, *contents("one"))
     manager.schedule(STEP, uid)
-    kept.turn(kept.ledger.note)
+    kept.turn(noted(hall))
     site = parse({"destination": [OUT], "worklist": [hall.settings.model_dump()]})
     assert kind_called(site, "ris") is PausedKind.WORKLIST
     new = NotedPause(PausedKind.WORKLIST, "ris", hall.made.now, "ann", "an update")
@@ -422,12 +505,12 @@ def test_a_paused_worklist_is_asked_for_nothing_and_goes_on_where_it_was(
     )
     manager.schedule(OTHER, uid)
     for _ in range(3):
-        kept.turn(kept.ledger.note)
+        kept.turn(noted(hall))
     hall.deliver(uid)
     assert (manager.state(STEP), manager.state(OTHER)) == (IN_PROGRESS, SCHEDULED)
     resume(hall.flow.site, hall.records, PausedKind.WORKLIST, "ris")
     for _ in range(3):
-        kept.turn(kept.ledger.note)
+        kept.turn(noted(hall))
         hall.deliver(uid)
     assert (manager.state(STEP), manager.state(OTHER)) == (COMPLETED, COMPLETED)
 
@@ -488,7 +571,7 @@ def test_a_manager_that_tells_nonsense_by_dimse_is_refused_in_words(
     with by_dimse(manager, ExplicitVRLittleEndian) as port:
         one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
         worklist = open_worklist(parse({"worklist": [one]}).worklist[0])
-        with pytest.raises(SourceRefused, match="ris answered the question for the step"):
+        with pytest.raises(SourceRefused, match="ris answered the request for the step"):
             worklist.standing(STEP)
 
 

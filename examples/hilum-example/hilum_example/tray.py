@@ -10,7 +10,13 @@ from pydantic import Field
 
 from hilum.config.kinds import WorklistSettings
 from hilum.errors import SourceDelayed
-from hilum.worklists import OfferedStep, PerformedStep, ProcedureStepState, StepAnswer
+from hilum.worklists import (
+    OfferedStep,
+    PerformedStep,
+    ProcedureStepState,
+    StepAnswer,
+    StepStanding,
+)
 
 
 class TraySettings(WorklistSettings):
@@ -21,7 +27,10 @@ class TraySettings(WorklistSettings):
 
 
 class TrayWorklist:
-    """UID.step is a step, UID.claim the Transaction UID of its performer, UID.end how it ended."""
+    """UID.step is a step, UID.claim the Transaction UID of its performer, UID.end how it ended.
+
+    Whoever wants a step canceled makes a file UID.unwanted.
+    """
 
     settings = TraySettings
 
@@ -35,22 +44,19 @@ class TrayWorklist:
     def offered(self) -> list[OfferedStep]:
         found = []
         for path in self._steps():
-            if self.standing(path.stem) is ProcedureStepState.SCHEDULED:
+            if self._state(path.stem) is ProcedureStepState.SCHEDULED:
                 said = json.loads(path.read_text())
                 value, scheme, meaning = said["code"]
                 code = (value, scheme, meaning)
                 found.append(OfferedStep(path.stem, code, said["study"], is_ready=True))
         return found
 
-    def standing(self, uid: str) -> ProcedureStepState | None:
-        if self._file(uid, "end").exists():
-            return ProcedureStepState(json.loads(self._file(uid, "end").read_text())["state"])
-        if self._file(uid, "claim").exists():
-            return ProcedureStepState.IN_PROGRESS
-        return ProcedureStepState.SCHEDULED if self._file(uid, "step").exists() else None
+    def standing(self, uid: str) -> StepStanding | None:
+        state = self._state(uid)
+        return StepStanding(state, self._file(uid, "unwanted").exists()) if state else None
 
     def claim(self, uid: str, transaction_uid: str) -> StepAnswer:
-        if self.standing(uid) is ProcedureStepState.SCHEDULED:
+        if self._state(uid) is ProcedureStepState.SCHEDULED:
             try:
                 with self._file(uid, "claim").open("x") as file:  # one alone succeeds
                     file.write(transaction_uid)
@@ -85,15 +91,22 @@ class TrayWorklist:
             raise SourceDelayed(f"{self._name}: {self._folder} is not there: make or mount it")
         return sorted(self._folder.glob("*.step"))
 
+    def _state(self, uid: str) -> ProcedureStepState | None:
+        if self._file(uid, "end").exists():
+            return ProcedureStepState(json.loads(self._file(uid, "end").read_text())["state"])
+        if self._file(uid, "claim").exists():
+            return ProcedureStepState.IN_PROGRESS
+        return ProcedureStepState.SCHEDULED if self._file(uid, "step").exists() else None
+
     def _file(self, uid: str, what: str) -> Path:
         return self._folder / f"{uid}.{what}"
 
     def _answer(self, uid: str, transaction_uid: str) -> StepAnswer:
         """Whether the step is that performer's, and has not ended."""
-        standing = self.standing(uid)
-        if standing is None:
+        state = self._state(uid)
+        if state is None:
             return StepAnswer.GONE
-        if standing is not ProcedureStepState.IN_PROGRESS:
+        if state is not ProcedureStepState.IN_PROGRESS:
             return StepAnswer.CONFLICT
         is_ours = self._file(uid, "claim").read_text() == transaction_uid
         return StepAnswer.DONE if is_ours else StepAnswer.CONFLICT

@@ -13,7 +13,7 @@ from hilum.alarms.alarm import Alarm, Facts
 from hilum.alarms.registry import every_kind
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import BegunAlarm
+from hilum.records.models.alarms import BegunAlarm
 from hilum.severity import Severity
 
 __all__ = ["Alarm", "AlarmView", "alarms_now", "views_of"]

@@ -1,11 +1,13 @@
 """What an alarm is, and what one is found from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from hilum.config.site import Site
 from hilum.records import Records
+from hilum.records.states import PausedKind
 from hilum.severity import Severity
 
 MOST_NAMED = 5  # studies that a cure names
@@ -40,6 +42,17 @@ class Alarm:
         return naming(self.cure, self.studies)
 
 
+class Named(Protocol):
+    """Settings of what a person may pause."""
+
+    @property
+    def name(self) -> str:
+        """What it is called by."""
+
+
+Settings = TypeVar("Settings", bound=Named)
+
+
 @dataclass(frozen=True)
 class Facts:
     """What alarms are found from; `now` is in s since 1970."""
@@ -47,6 +60,19 @@ class Facts:
     site: Site
     records: Records
     now: float
+
+    def unpaused(
+        self, kind: PausedKind, settings: Iterable[Settings]
+    ) -> Iterator[tuple[Settings, float]]:
+        """Those that nobody has paused, and when the last pause of each ended; 0 if none did.
+
+        What is paused is an alarm of its own, and nobody asks it or tells it anything.
+        """
+        pauses = self.records.pauses
+        paused, ended = pauses.of(kind), pauses.ended(kind)
+        for one in settings:
+            if one.name not in paused:
+                yield one, ended.get(one.name, 0.0)
 
 
 def naming(cure: str, studies: Iterable[str]) -> str:

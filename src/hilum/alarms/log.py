@@ -11,7 +11,7 @@ from hilum.alarms.kinds.notifiers import PREFIX
 from hilum.config.kinds import NotifierSettings
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import BegunAlarm, Notice
+from hilum.records.models.alarms import BegunAlarm, Notice
 from hilum.severity import AlarmChange, Severity
 
 REMIND_SECONDS = 24 * 3600.0  # after which what still stands is told again

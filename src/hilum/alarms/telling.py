@@ -20,7 +20,7 @@ from hilum.errors import NotificationError, where
 from hilum.logs import going_on
 from hilum.notifiers import AlarmMessage, AlarmNews, Notifier, open_notifier
 from hilum.records import Records
-from hilum.records.models import Notice, NotifierStanding
+from hilum.records.models.alarms import Notice, NotifierStanding
 
 CHECK_SECONDS = 10.0  # between two looks for alarms
 START_SECONDS = 15.0  # before the first look: what starts beside us is not missing

@@ -1,4 +1,4 @@
-"""A message on trial, which shows whether alarms reach who is to be told."""
+"""A test message, which shows whether alarms reach who is to be told."""
 
 import socket
 import time
@@ -9,7 +9,7 @@ from hilum.errors import ConfigurationError, NotificationError
 from hilum.notifiers import AlarmMessage, AlarmNews, open_notifier
 from hilum.severity import AlarmChange, Severity
 
-TRIAL = "This is a message on trial: nothing is wrong."
+TRIAL = "This is a test message: nothing is wrong."
 
 
 def message_on_trial() -> AlarmMessage:

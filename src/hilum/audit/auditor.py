@@ -52,7 +52,7 @@ class AuditedPerson(Protocol):
 
     @property
     def address(self) -> str:
-        """That of their machine."""
+        """The address of their machine."""
 
     @property
     def form_token(self) -> str:

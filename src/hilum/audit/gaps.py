@@ -28,7 +28,7 @@ class AuditGap:
 
     @property
     def text(self) -> str:
-        """In words."""
+        """The gap in words."""
         begin, end = (time.strftime("%F %T", time.localtime(at)) for at in (self.since, self.until))
         return f"{self.count} between {begin} and {end} could not be written down: {self.problem}"
 

@@ -16,7 +16,7 @@ from hilum.wording import counted
 if TYPE_CHECKING:
     from hilum.config.site import Site
     from hilum.records import Records
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
 GOES_ON = (RequestAction.RELEASE, RequestAction.RESEND, RequestAction.RETRY)  # after the answer
 
@@ -39,7 +39,7 @@ def release(
 ) -> None:
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
     from hilum.asking import workitem_meant
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     site, records = site_and_records(config)
     if workitem:
@@ -49,7 +49,7 @@ def release(
     if not ids:
         say.print("nothing is parked")
     wish = Wish(destinations=(destination,)) if destination else None
-    _request(site, records, RequestAction.RELEASE, ids, wish=wish)
+    _end(_ask_for_all(site, records, RequestAction.RELEASE, ids, wish=wish))
 
 
 @app.command()
@@ -84,7 +84,7 @@ def resend(
     elif not to_send:
         say.print(f"{to} lacks nothing that is here")
     all_done = dry_run or _ask_for_all(site, records, RequestAction.RESEND, to_send, to)
-    raise typer.Exit(0 if all_done and len(to_send) == len(found) else 1)
+    _end(all_done and len(to_send) == len(found))
 
 
 @app.command()
@@ -99,7 +99,8 @@ def retry(
     from hilum.asking import to_be_tried_again
 
     site, records = site_and_records(config)
-    _request(site, records, RequestAction.RETRY, to_be_tried_again(records, workitem))
+    ids = to_be_tried_again(records, workitem)
+    _end(_ask_for_all(site, records, RequestAction.RETRY, ids))
 
 
 @app.command()
@@ -120,22 +121,17 @@ def withdraw(
     _request_one(RequestAction.WITHDRAW, workitem, config, reason)
 
 
+def _end(all_done: bool) -> None:
+    """End the command: 0 if the gateway did all that was asked for, else 1."""
+    raise typer.Exit(0 if all_done else 1)
+
+
 def _request_one(action: RequestAction, workitem: str, config: Path, reason: str = "") -> None:
     from hilum.asking import workitem_meant
 
     site, records = site_and_records(config)
-    _request(site, records, action, [workitem_meant(records, workitem, action)], reason)
-
-
-def _request(
-    site: "Site",
-    records: "Records",
-    action: RequestAction,
-    workitems: list[str],
-    reason: str = "",
-    wish: "Wish | None" = None,
-) -> None:
-    raise typer.Exit(0 if _ask_for_all(site, records, action, workitems, reason, wish) else 1)
+    ids = [workitem_meant(records, workitem, action)]
+    _end(_ask_for_all(site, records, action, ids, reason))
 
 
 def _ask_for_all(

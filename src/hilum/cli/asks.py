@@ -118,7 +118,7 @@ def analyse(
     """
     from hilum.cli.audited import ask_on_record
     from hilum.records import views
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     if bool(module) == incomplete:
         raise HilumError("say what is wanted: --module MODULE, or --incomplete")
@@ -151,7 +151,7 @@ def send_on(
     """Send a result to one more destination; if it is taken back later, then there, too."""
     from hilum.asking import workitem_meant
     from hilum.cli.audited import ask_on_record
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     site, records = site_and_records(config)
     item = workitem_meant(records, workitem, RequestAction.SEND_ON)
@@ -161,39 +161,60 @@ def send_on(
 
 @app.command()
 def fetch(
-    study: Annotated[
-        str,
+    studies: Annotated[
+        list[str],
         typer.Argument(
-            help="Accession number or Study Instance UID; - reads it from standard input."
+            metavar="STUDY...",
+            help="Accession number or Study Instance UID; several are fetched one after the other. "
+            "- reads them from standard input, one a line.",
         ),
     ],
     archive: Annotated[
-        str, typer.Option("--from", help="Source or destination in hilum.toml that has it.")
+        str, typer.Option("--from", help="Source or destination in hilum.toml that has them.")
     ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Fetch a study from an archive, and have the rules decide on it.
+    """Fetch studies from an archive, and have the rules decide on them.
 
     The gateway does it, also after this command has ended.
     """
+    from hilum.asking import NOTED, PATIENCE, studies_typed
+
+    typed = (sys.stdin.read() if one == FROM_INPUT else one for one in studies)
+    wanted = studies_typed("\n".join(typed))
+    site, records = site_and_records(config)
+    failed, patience = 0, PATIENCE
+    for one in wanted:
+        if len(wanted) > 1:
+            say.print(f"{escape(one)}:")
+        done, answer = _fetched(site, records, archive, one, patience)
+        failed += not done
+        patience = 0.0 if answer == NOTED else PATIENCE  # one that does not run answers to none
+    if len(wanted) > 1 and failed:
+        say.print(f"{failed} of {counted(len(wanted), 'study')} not fetched")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _fetched(
+    site: "Site", records: "Records", archive: str, wanted: str, patience: float
+) -> tuple[bool, str]:
+    """Have one study fetched, and print how far it is; whether it was not refused, and the end."""
     from hilum.asking import audited_fetch, progress_of, request
     from hilum.audit import AuditedAct
     from hilum.cli.audited import audited
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
-    site, records = site_and_records(config)
-    wanted = (sys.stdin.readline() if study == FROM_INPUT else study).strip()
     about, chosen = audited_fetch(site, archive, wanted)
     with audited(site, AuditedAct.FETCH, about, chosen) as acting:
         wish = Wish(archive=archive)
         number = request(records, site.data, RequestAction.FETCH, "", wanted, wish=wish)
-        told = [(True, "")]
-        for told in ([one] for one in progress_of(records, number)):
-            say.print(escape(told[0][1]))
-        [(done, answer)] = told
+        last = True, ""
+        for last in progress_of(records, number, patience):
+            say.print(escape(last[1]))
+        done, answer = last
         if not done:
             acting.failure = answer
-    raise typer.Exit(0 if done else 1)
+    return last
 
 
 def _tell(done: bool, answer: str) -> None:

@@ -1,7 +1,7 @@
 """The command by which a reader says whether a result is right, or sees what readers said."""
 
 import sys
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hilum.people.accounts import Person
     from hilum.records import Records
     from hilum.records.assessed import Assessment
-    from hilum.records.models import Workitem
+    from hilum.records.models.workitems import Workitem
 
 
 @app.command()
@@ -95,32 +95,29 @@ def _said(site: "Site", records: "Records", item: "Workitem") -> "list[Assessmen
 def _assess(
     site: "Site", records: "Records", item: "Workitem", decision: AssessmentDecision, reason: str
 ) -> "Assessment":
-    from hilum.assessing import (
-        TAKES_BACK,
-        fault_in,
-        is_taken_back,
-        objection_to,
-        put_on_record,
-        said_here,
-    )
-    from hilum.audit import AuditedAct, AuditedObject
-    from hilum.cli.audited import audited
+    from hilum.assessing import CHANGED, audited, fault_in, objection_to, said_here
+    from hilum.audit import AuditedAct, AuditedObject, Auditor, AuditOutcome
+    from hilum.audit.system_user import actor_here
     from hilum.people.accounts import identity_of
 
     listed = records.search.of([item.study_uid])[item.study_uid]
-    of = AuditedObject.workitem(item.id, item.study_uid)
-    with ExitStack() as acts:
-        acts.enter_context(audited(site, AuditedAct.ASSESS, of, decision, listed.patient_id))
-        reader = _reader_here(site)
+    about = (AuditedObject.workitem(item.id, item.study_uid), listed.patient_id)
+    with closing(Auditor(site.data)) as auditor:
+
+        def note(act: AuditedAct, why: str, outcome: AuditOutcome) -> None:
+            auditor.note_of(actor_here(), act, *about, why, outcome)
+
+        try:
+            reader = _reader_here(site)
+        except HilumError as error:
+            note(AuditedAct.ASSESS, str(error), AuditOutcome.DENIED)
+            raise
         if problem := objection_to(item) or fault_in(reason, decision, listed):
             raise HilumError(problem)
-        if is_taken_back(site, decision):
-            about = (of, TAKES_BACK, listed.patient_id)
-            acts.enter_context(audited(site, AuditedAct.WITHDRAW, *about))
         said = said_here(item.id, reader.name, identity_of(reader.name), decision, reason)
-        made = put_on_record(site, records, said)
-        if made is None:
-            raise HilumError("the result has changed meanwhile; `hilum status` shows how it stands")
+        made = audited(note, site, records, said)
+    if made is None:
+        raise HilumError(CHANGED)
     return made
 
 

@@ -25,7 +25,7 @@ from hilum.cli.app import (
     records_if_any,
     say,
 )
-from hilum.cli.tables import print_table
+from hilum.cli.tables import add_row, print_table
 from hilum.errors import HilumError
 from hilum.wording import counted
 
@@ -66,7 +66,7 @@ def show(
     if shown.entries:
         print_table(_table(shown.entries))
     else:
-        out.print("nothing of this is in the audit trail")
+        out.print("the audit trail has no such entry")
     say.print(f"page {shown.page} of {shown.pages}, {shown.total} in all")
 
 
@@ -184,5 +184,5 @@ def _table(entries: "tuple[AuditEntry, ...]") -> Table:
             entry.outcome,
             entry.reason,
         )
-        shown.add_row(*map(escape, cells))
+        add_row(shown, *cells)
     return shown

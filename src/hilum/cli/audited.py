@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.config.site import Site
     from hilum.records import Records
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
     from hilum.records.states import RequestAction
 
 UNTOLD = ("config", "name", "password_file")  # what of a command is not its reason

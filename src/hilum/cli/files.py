@@ -75,6 +75,7 @@ def run(
     from hilum.config import load
     from hilum.hosts.scratch import TRACEBACK
     from hilum.offline import analyse_folder
+    from hilum.offline.report import ReportState
 
     _require(folder)
     patterns = _pairs("--series", series, "KEYWORD=REGEX, such as SeriesDescription=T1")
@@ -104,7 +105,7 @@ def run(
             _show_report(report, folder)
     for kept in sorted(output.glob(f"*/{TRACEBACK}")) if traceback else ():
         say.print(escape(kept.read_text()))
-    if any(report.state == "failed" for report in reports):
+    if any(report.state is ReportState.FAILED for report in reports):
         raise typer.Exit(1)
     raise typer.Exit(0 if any(report.results for report in reports) else NOT_APPLICABLE)
 

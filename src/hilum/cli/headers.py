@@ -6,24 +6,39 @@ To import all of pydicom takes twice as long, which is too much for a short comm
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 # What pydicom does without where it is not installed: decoders, numpy, and how it gets its samples.
 OPTIONAL = (
     *("PIL", "gdcm", "libjpeg", "numpy", "openjpeg", "pylibjpeg", "rle"),
     *("requests", "tqdm"),
 )
+# What it imports in any case and no header needs, with the names that it takes of each: its
+# samples, where they are downloaded from, and the elements that vendors have made up.
+NEEDLESS = {
+    "pydicom.data": ("get_palette_files",),
+    "pydicom.examples": (),
+    "pydicom._private_dict": ("private_dictionaries",),
+}
 
 
 @contextmanager
 def headers_only() -> Iterator[None]:
-    """What is imported inside finds none of `OPTIONAL`, if this process has not imported it yet.
+    """What is imported inside finds none of that, if this process has not imported it yet.
 
-    pydicom then decodes no pixels in this process. It is for commands that ask and end.
+    pydicom then decodes no pixels in this process, and knows no private elements. It is for
+    commands that ask and end.
     """
-    hidden = [name for name in OPTIONAL if "pydicom" not in sys.modules and name not in sys.modules]
+    if "pydicom" in sys.modules:
+        yield
+        return
+    hidden = [name for name in OPTIONAL if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: import fails
+    for name, taken in NEEDLESS.items():
+        empty = sys.modules[name] = ModuleType(name)
+        vars(empty).update({one: {} for one in taken})
     try:
         yield
     finally:
-        for name in hidden:
+        for name in (*hidden, *NEEDLESS):
             del sys.modules[name]

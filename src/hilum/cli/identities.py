@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from rich.markup import escape
 from rich.table import Table
 
 from hilum.choosing import Version
 from hilum.cli.app import clock
+from hilum.cli.tables import add_row
 
 NOTHING_WAITS = "Nothing of this study waits for a decision."
 
@@ -25,7 +25,7 @@ def table(versions: Iterable[Version]) -> Table:
     columns = [column for column in rows[0] if any(row[column] for row in rows)]
     shown = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for row in rows:
-        shown.add_row(*(escape(row[column]) for column in columns))
+        add_row(shown, *(row[column] for column in columns))
     return shown
 
 

@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from hilum.cli.app import AsJson, app, out, print_json
-from hilum.cli.tables import print_table
+from hilum.cli.tables import add_row, print_table
 
 if TYPE_CHECKING:
     from hilum.inventory import Component, Copyleft
@@ -22,7 +21,7 @@ def _table(title: str, parts: "Iterable[Component]") -> Table:
     table = Table(title, "version", "licence", box=None)
     for part in parts:
         version = part.version or ("" if part.file else "not installed")
-        table.add_row(escape(part.name), version, escape(part.licence))
+        add_row(table, part.name, version, part.licence)
     return table
 
 

@@ -1,11 +1,11 @@
 """The lines of the commands that show how things stand."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.markup import escape
 
-from hilum.cli.app import clock, out
+from hilum.cli.app import clock, out, print_json
 from hilum.cli.finding import command_for
 from hilum.cli.pausing import pause_words
 from hilum.config.kinds import DestinationSettings
@@ -14,7 +14,7 @@ from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.config.site import Site
-    from hilum.records.models import Delivery
+    from hilum.records.models.deliveries import Delivery
     from hilum.records.search import StudyQuery
     from hilum.records.views import (
         DestinationView,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         WorklistView,
     )
     from hilum.rejections import Rejection
+
+View = TypeVar("View")
+EndSettings = TypeVar("EndSettings")
 
 UNSETTLED = (DeliveryState.DELAYED, DeliveryState.ASKED, *PARKED)
 ENCODINGS = {
@@ -62,7 +65,7 @@ def _study_lines(study: "StudyView") -> Iterator[str]:
 def nothing(site: "Site", studies: int) -> str:
     """What is said where the list is empty."""
     if studies:
-        return f"none of {counted(studies, 'study')} is like that"
+        return f"none of {counted(studies, 'study')} matches"
     return f"no study has come yet; `hilum serve` listens as {site.receiver.title_and_place}"
 
 
@@ -111,6 +114,29 @@ def _besides(study: "StudyView") -> str:
     return text
 
 
+def show_answers(
+    views: Iterable[View],
+    settings: Iterable[EndSettings],
+    answer_of: Callable[[EndSettings], tuple[bool, str]],
+    as_json: bool,
+    line_of: Callable[[View], str],
+    further: Callable[[View], Iterable[str]] = lambda _view: (),
+) -> bool:
+    """Ask each end in turn, and show how it stands and what it answers; whether all of them did."""
+    asked = []
+    for view, one in zip(views, settings, strict=True):
+        answers, answer = answer_of(one)
+        asked.append({**vars(view), "answers": answers, "answer": answer})
+        if not as_json:
+            out.print(line_of(view))
+            out.print(f"  {escape(answer)}", style=None if answers else "bold red")
+            for line in further(view):
+                out.print(f"  {line}")
+    if as_json:
+        print_json(asked)
+    return all(one["answers"] for one in asked)
+
+
 def source_line(source: "SourceView") -> str:
     parts = [f"source {source.name} ({source.kind})  [bold]{source.state}[/]"]
     if source.paused:
@@ -135,6 +161,12 @@ def worklist_line(worklist: "WorklistView") -> str:
     if worklist.problem and not worklist.paused:
         parts.append(escape(worklist.problem))
     return "  ".join(parts)
+
+
+def worklist_steps(worklist: "WorklistView") -> Iterator[str]:
+    for step in worklist.steps:
+        said = f"{step.module} on study {step.study_uid} {step.told} {step.problem}"
+        yield f"{step.state}: {escape(said.strip())}"
 
 
 def show_quarantine(quarantine: "QuarantineView") -> None:

@@ -20,13 +20,14 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.cli.pausing import PauseReason, begin, end
-from hilum.cli.tables import print_table
+from hilum.cli.tables import add_row, print_table
 from hilum.errors import HilumError
 from hilum.records.states import PausedKind
 
 if TYPE_CHECKING:
     from hilum.config.site import Site
     from hilum.hosts.place import Place
+    from hilum.module.takes import Takes
 
 modules = typer.Typer(
     help="List the installed modules, their versions and the hashes of their weights.",
@@ -49,6 +50,7 @@ def list_modules(
     from hilum.hosts.discovery import discover, installed_modules
     from hilum.hosts.walls import in_words, standing
     from hilum.module import facts_of
+    from hilum.module.takes import taken_by
 
     place = _place(models, config)
     found, problems = discover(place, anew=True)
@@ -58,7 +60,8 @@ def list_modules(
         except HilumError as error:
             problems[name] = str(error)
             del found[name]
-    facts = [vars(facts_of(module)) for module in found.values()]
+    takes = {name: taken_by(module) for name, module in found.items()}
+    facts = [{**vars(facts_of(one)), **_as_values(takes[name])} for name, one in found.items()]
     for name, problem in problems.items():
         say.print(f"[bold red]{name}[/]: {escape(problem)}")
     if as_json:
@@ -66,9 +69,28 @@ def list_modules(
         return
     table = Table("module", "version", "title", "weights SHA-256", box=None)
     for fact in facts:
-        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"])
+        add_row(table, fact["name"], fact["version"], fact["title"], fact["weights_sha256"])
     print_table(table)
+    for name, each in takes.items():
+        _say(name, each)
     out.print(in_words(standing()))
+
+
+def _as_values(takes: "Takes") -> dict[str, object]:
+    return {
+        "inputs": {name: dict(words) for name, words in takes.inputs.items()},
+        "parameters": takes.parameters,
+    }
+
+
+def _say(name: str, takes: "Takes") -> None:
+    """What a module takes, a line for each of its inputs and parameters."""
+    out.print(f"[bold]{escape(name)}[/] takes")
+    for input, words in takes.inputs.items():
+        said = "; ".join(f"{what}: {limit}" for what, limit in words)
+        out.print(escape(f"  input {input}. {said}"), soft_wrap=True)
+    for parameter, said in takes.parameters.items():
+        out.print(escape(f"  parameter {parameter}: {said}"), soft_wrap=True)
 
 
 def _place(models: Path | None, config: Path) -> "Place":

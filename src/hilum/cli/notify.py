@@ -15,7 +15,7 @@ def notify(
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Send a message on trial to those who are told of alarms, and say whether it arrived."""
+    """Send a test message to those who are told of alarms, and say whether it arrived."""
     from hilum.alarms.trial import message_on_trial, tell
     from hilum.config import load
 

@@ -12,7 +12,7 @@ from hilum.records.states import PausedKind
 if TYPE_CHECKING:
     from hilum.config.site import Site
     from hilum.records import Records
-    from hilum.records.models import NotedPause
+    from hilum.records.models.standings import NotedPause
 
 PlaceName = Annotated[str, typer.Argument(help="Name of the destination, source or worklist.")]
 Kind = Annotated[
@@ -50,7 +50,7 @@ def begin(site: "Site", records: "Records", kind: PausedKind, name: str, reason:
     from hilum.audit import AuditedAct
     from hilum.audit.system_user import actor_here
     from hilum.cli.audited import audited
-    from hilum.records.models import NotedPause
+    from hilum.records.models.standings import NotedPause
 
     why = pausing.reason_of(reason)
     about = pausing.audited_object(kind, name)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, clock, out, print_json, say
 from hilum.cli.audited import put_on_record
-from hilum.cli.tables import print_table
+from hilum.cli.tables import add_row, print_table
 from hilum.errors import HilumError
 from hilum.people.roles import UserRole
 
@@ -59,7 +59,7 @@ def list_people(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
         return
     table = Table("name", "role", "added", "", box=None)
     for one in accounts:
-        table.add_row(one.name, one.role, clock(one.created), "disabled" if one.disabled else "")
+        add_row(table, one.name, one.role, clock(one.created), "disabled" if one.disabled else "")
     if accounts:
         print_table(table)
     else:
@@ -136,7 +136,7 @@ def list_tokens(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
     table = Table("name", "role", "made", "ends", "last used", box=None)
     for one in found:
         used = clock(one.used) if one.used else "never"
-        table.add_row(escape(one.name), one.role, clock(one.created), clock(one.ends), used)
+        add_row(table, one.name, one.role, clock(one.created), clock(one.ends), used)
     if found:
         print_table(table)
     else:

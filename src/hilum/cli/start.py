@@ -13,8 +13,9 @@ from rich.markup import escape
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
 from hilum.control_groups import stand_aside
 from hilum.errors import HilumError
+from hilum.logs import hear_ourselves
 from hilum.process import fork_server, lasting
-from hilum.service.roles import Role
+from hilum.service.roles import PROCESSES, Role
 
 
 @app.command()
@@ -26,11 +27,12 @@ def serve(
     from hilum.config.file import SettingsFile
 
     stand_aside()
-    fork_server(preload="hilum.service.supervisor")  # it imports beside us
+    fork_server(PROCESSES)  # it imports beside us
     with lasting():
         from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    hear_ourselves()
     serve_until_stopped(SettingsFile(config.absolute()), [role] if role else EVERY_ROLE)
 
 
@@ -49,8 +51,8 @@ name "{name}". Under another name, nothing would arrive.
 def init(config: Config = DEFAULT_CONFIG) -> None:
     """Write a commented hilum.toml to start from, with a rule for each installed module."""
     from hilum.config.kinds import SECTIONS_BY_KIND
+    from hilum.config.receiver import Receiver
     from hilum.config.reference import example
-    from hilum.config.site import Receiver
     from hilum.hosts.discovery import discover
     from hilum.sources import autoroute
 

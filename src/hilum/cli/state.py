@@ -30,6 +30,7 @@ from hilum.cli.lines import (
     nothing,
     quarantined_line,
     received,
+    show_answers,
     show_quarantine,
     show_rejections,
     show_studies,
@@ -152,16 +153,10 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if not site.source:
         raise HilumError(f"{config} defines no [[source]]: add one to have an archive watched")
     records = records_if_any(site)
-    asked = []
-    for view, source in zip(views.sources(site, records), site.source, strict=True):
-        answers, answer = answer_of(source)
-        asked.append({**vars(view), "answers": answers, "answer": answer})
-        if not as_json:
-            out.print(source_line(view))
-            out.print(f"  {escape(answer)}", style=None if answers else "bold red")
-    if as_json:
-        print_json(asked)
-    raise typer.Exit(0 if all(view["answers"] for view in asked) else 1)
+    all_answer = show_answers(
+        views.sources(site, records), site.source, answer_of, as_json, source_line
+    )
+    raise typer.Exit(0 if all_answer else 1)
 
 
 @app.command()

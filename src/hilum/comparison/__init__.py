@@ -11,7 +11,7 @@ from hilum.findings import Findings
 from hilum.inbox.room import with_room
 from hilum.recipients import recipients
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
 from hilum.same_runs import module_of
 from hilum.workitems import Workitems

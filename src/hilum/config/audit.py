@@ -21,8 +21,8 @@ class SyslogSettings(Settings):
     port: Port = Field(6514, description="Its port for syslog over TLS.")
     tls: Tls | None = Field(
         None,
-        description="Whom we trust as the collector, and our client certificate; empty means what "
-        "the system trusts.",
+        description="Which certificate of the collector is trusted, and our client certificate; "
+        "empty means those that the system trusts.",
     )
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer, in seconds.")
 
@@ -38,8 +38,8 @@ class AuditSettings(Settings):
     keep_days: float = Field(
         2192,
         ge=SIX_MONTHS,
-        description="Keep what people did for so many days, at least six months (183); what a "
-        "collector has not got yet stays longer.",
+        description="Days for which what people did is kept, at least six months (183); what a "
+        "collector has not received yet is kept longer.",
     )
     source_id: str = Field(
         "hilum", min_length=1, description="What audit messages call this Hilum (AuditSourceID)."

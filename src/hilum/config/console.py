@@ -49,7 +49,8 @@ class OpenId(Settings):
     )
     scope: str = Field("openid profile", description="Scopes that are asked for.")
     tls: Tls | None = Field(
-        None, description="Whom https trusts; empty means what the system trusts."
+        None,
+        description="Which certificates https trusts; empty means those that the system trusts.",
     )
 
     @model_validator(mode="after")
@@ -77,7 +78,7 @@ class OpenId(Settings):
 class Console(Settings):
     """The web pages and the API."""
 
-    host: str = Field("127.0.0.1", description="Address of the console; 0.0.0.0 for every one.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: Port = Field(8040, description="HTTP port of the console.")
     names: tuple[HostName, ...] = Field(
         (),
@@ -95,15 +96,15 @@ class Console(Settings):
         description="Addresses or networks of reverse proxies, whose X-Forwarded-For is believed.",
     )
     idle_minutes: float = Field(
-        60, gt=0, description="Sign people out who have asked for nothing for so many minutes."
+        60, gt=0, description="Minutes without a request after which a person is signed out."
     )
     session_hours: float = Field(
-        12, gt=0, description="Sign people out after so many hours in any case."
+        12, gt=0, description="Hours after which a person is signed out in any case."
     )
     upload_gib: float = Field(
-        20, gt=0, description="Most GiB of one upload, as it comes and as it is unpacked."
+        20, gt=0, description="Largest upload in GiB, both as it comes and when it is unpacked."
     )
-    upload_files: int = Field(100_000, gt=0, description="Most files of one upload.")
+    upload_files: int = Field(100_000, gt=0, description="Most files in one upload.")
     openid: OpenId | None = Field(
         None, description="Sign-in by OpenID Connect; without it only by accounts of Hilum."
     )

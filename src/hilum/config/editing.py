@@ -66,24 +66,6 @@ def removed(text: str, section: str, number: int) -> str:
     return _edited(text, [_Edit(span, "")], after)
 
 
-def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
-    """`text` with one setting, such as `("retention", "days")`, at `value`; None leaves it out."""
-    before = values_in(text)
-    after = deepcopy(before)
-    *tables, key = path
-    inner = after
-    for name in tables:
-        inner = inner.setdefault(name, {})
-    if value is None:
-        inner.pop(key, None)
-    else:
-        inner[key] = value
-    top: KeyPath = (path[0],) if tables else ()
-    old, new = (values.get(path[0], {}) if tables else values for values in (before, after))
-    edits = _changes(Layout(text), top, old, new) if before != after else []
-    return _edited(text, edits, after)
-
-
 def entry_text(text: str, section: str, number: int) -> str:
     """The lines of one entry, with its comments."""
     _entry(values_in(text), section, number)
@@ -186,9 +168,6 @@ def _new_setting(layout: Layout, table: KeyPath, key: str, value: Any) -> _Edit:
     """A line more, beside its likes."""
     siblings = layout.below(table)
     home = next((b for b in layout.blocks if b.path == table), None)
-    if home is None and not siblings:
-        text = f"[{_dotted(table)}]{_newline(layout.text)}{_dotted((key,))} = {_value(value)}"
-        return _at_end(layout.text, text)
     if home is None:
         home = next(b for b in layout.blocks if siblings[-1] in b.settings)
     line = f"{_dotted((*table[len(home.path) :], key))} = {_value(value)}"

@@ -42,8 +42,8 @@ class DicomNode(End):
     calling_ae_title: AETitle = Field("HIPPOAI", description="AE title that Hilum calls with.")
     tls: Tls | None = Field(
         None,
-        description="Encryption by TLS, whom we trust, and our certificate; without it the node is "
-        "called in plain.",
+        description="Encryption by TLS, whom we trust, and our certificate; without it nothing is "
+        "encrypted.",
     )
 
     def check(self) -> None:
@@ -68,8 +68,8 @@ class WebAccount(Settings):
     )
     tls: Tls | None = Field(
         None,
-        description="Whom https trusts, and our client certificate; empty means what the system "
-        "trusts.",
+        description="Which certificates https trusts, and our client certificate; empty means "
+        "those that the system trusts.",
     )
     proxy: WebAddress | Literal[""] = Field(
         "", description="Proxy that requests go through, such as http://proxy:3128."
@@ -130,7 +130,7 @@ class WebService(WebAccount, End):
         self.check_account(self.name)
 
     def secret(self) -> str:
-        """As `secret_of` this service."""
+        """The secret of this service, as `secret_of` reads it."""
         return self.secret_of(self.name)
 
 
@@ -140,8 +140,8 @@ class DicomwebService(WebService):
     query_identifiers: bool = Field(
         False,
         description="Whether `hilum why` may look for studies here by patient ID and accession "
-        "number, which then stand in addresses and so in the logs of servers on the way; the UID "
-        "of a study always may.",
+        "number. These then stand in addresses, and so in the logs of servers on the way. The UID "
+        "of a study may always stand there.",
     )
 
 

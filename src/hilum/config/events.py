@@ -11,5 +11,5 @@ class EventWishes(Settings):
     identified: bool = Field(
         False,
         description="Whether it is told patient ID, accession number, UIDs, dates and texts of "
-        "the module; without it, pseudonyms stand in their place, those of `hilum export`.",
+        "the module, or the pseudonyms of `hilum export` in their place.",
     )

@@ -43,7 +43,7 @@ class Dialect(Settings):
     )
     sending_facility: str = Field("", max_length=20, description="Our facility (MSH-4).")
     receiving_application: str = Field(
-        "", max_length=20, description="Name of the receiver (MSH-5), if it wants to be named."
+        "", max_length=20, description="Name of the receiver (MSH-5); may be empty."
     )
     receiving_facility: str = Field("", max_length=20, description="Its facility (MSH-6).")
     processing_id: Literal["P", "T", "D"] = Field(
@@ -56,8 +56,8 @@ class Dialect(Settings):
     )
     language: Language = Field(
         "en",
-        description="Language of the text for the report: en, de or fr; what a module writes in "
-        "its own words stays as it is.",
+        description="Language of the text for the report: en, de or fr; what a module of your own "
+        "writes in its own words stays as it is.",
     )
     patient_id_issuer: str = Field(
         "",
@@ -81,6 +81,6 @@ class Dialect(Settings):
     )
     every_urgent: bool = Field(
         False,
-        description="Every result that is sent here is urgent, as where a route picks them, and "
-        "not only one whose module says so.",
+        description="Whether every result that is sent here is urgent, such as where a route picks "
+        "them, and not only one whose module says so.",
     )

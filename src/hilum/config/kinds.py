@@ -102,14 +102,14 @@ class DestinationSettings(End):
     )
     assessments: bool = Field(
         False,
-        description="Whether it is told what readers say of the results that it has, each as an "
-        "object or message of its own.",
+        description="Whether it is told what readers say of its results, in an object or message "
+        "for each of them.",
     )
     resend_after: float = Field(
         0,
         ge=0,
-        description="Seconds after which an accepted result that is not shown is sent once more "
-        "by itself; 0 means never, because archives may then hold it twice.",
+        description="Seconds after which an accepted result that is not shown is sent once more; "
+        "0 means never. An archive may hold twice what it is sent twice.",
     )
 
     @property
@@ -215,14 +215,14 @@ class WorklistSettings(End):
     )
     archive: str = Field(
         "",
-        description="Name of the source or destination that the images are fetched from; empty "
-        "waits until they come, and claims no step before.",
+        description="Name of the source or destination that the images are fetched from; if empty, "
+        "Hilum waits until they come, and claims no step before.",
     )
     station: str = Field(
         "HILUM",
         pattern=r"^[^\\]{1,16}$",
-        description="Code value of our station name, which performed steps are reported with, and "
-        "the AE title that events are subscribed to as.",
+        description="Our station name: the code value in reports of performed steps, and the AE "
+        "title that subscribes to events.",
     )
     poll_seconds: float = Field(10.0, gt=0, description="Seconds between two looks at the list.")
     timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer, in seconds.")
@@ -256,12 +256,13 @@ class NotifierSettings(Settings):
     kind: str = Field(description="How it is told; each kind has settings of its own.")
     severity: Severity = Field(
         Severity.WARNING,
-        description="Mildest alarms that are told: information, warning, error or critical.",
+        description="Lowest severity that is told: information, warning, error or critical.",
     )
     pause_seconds: float = Field(
         300,
         ge=0,
-        description="Shortest time between two messages; what happens meanwhile stands in one.",
+        description="Seconds between two messages, at least; what happens in between is told in "
+        "one.",
     )
     remind: bool = Field(True, description="Tell once a day what still stands.")
     study_uids: bool = Field(
@@ -271,8 +272,8 @@ class NotifierSettings(Settings):
 
     tls: Tls | None = Field(
         None,
-        description="Whom an encrypted connection trusts, and our client certificate; empty means "
-        "what the system trusts.",
+        description="Which certificates an encrypted connection trusts, and our client "
+        "certificate; empty means those that the system trusts.",
     )
 
     def check(self) -> None:

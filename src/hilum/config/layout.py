@@ -55,7 +55,7 @@ class Block:
 
     @property
     def path(self) -> KeyPath:
-        """Of the table."""
+        """The path of the table."""
         return self.header.path if self.header else ()
 
     @property

@@ -29,8 +29,8 @@ class Tls(Settings):
 
     check_host: bool = Field(
         True,
-        description="Whether the certificate of a side that is called must be made out to the host "
-        "name or address that it is called by.",
+        description="Whether the certificate of whoever is called has to name the host or address "
+        "that is called.",
     )
 
     @model_validator(mode="after")
@@ -78,7 +78,8 @@ class ListenerTls(Tls):
 
     ca_file: Path | None = Field(
         None,
-        description="Who may have signed the certificates of callers; empty lets them have none.",
+        description="Who may have signed the certificates of callers; empty means that callers "
+        "need none.",
     )
     certificate_file: Path | None = Field(description="Our certificate, which callers check.")
     key_file: Path | None = Field(

@@ -9,9 +9,9 @@ from hilum.config.tls import ListenerTls
 class PatientUpdates(Settings):
     """The listener for HL7 ADT messages, which offer corrections of patient data."""
 
-    enabled: bool = Field(False, description="Whether it listens at all.")
+    enabled: bool = Field(False, description="Whether Hilum listens for patient updates.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
-    port: Port = Field(2576, description="Its port.")
+    port: Port = Field(2576, description="Port to listen on.")
     allowed_hosts: tuple[Network, ...] = Field(
         (), description="Addresses or networks that may connect."
     )
@@ -32,8 +32,7 @@ class PatientUpdates(Settings):
     keep_days: float = Field(
         30,
         ge=0,
-        description="Days for which what was heard of a patient is kept for studies that come "
-        "later; 0 keeps nothing.",
+        description="Days for which a message is kept for studies that come later; 0 keeps none.",
     )
     max_connections: int = Field(
         8,

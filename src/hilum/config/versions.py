@@ -63,7 +63,7 @@ class SettingsVersions:
             return None
 
     def newest(self) -> SettingsVersion | None:
-        """What Hilum works by."""
+        """The settings that Hilum works by."""
         return next(self.backwards(), None)
 
     def backwards(self) -> Iterator[SettingsVersion]:

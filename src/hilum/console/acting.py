@@ -15,7 +15,7 @@ from hilum.console.looking import study_at
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
-from hilum.records.models import Request, Wish
+from hilum.records.models.requests import Request, Wish
 from hilum.records.states import RequestAction
 from hilum.why.archives import archives_of
 
@@ -148,10 +148,8 @@ def fetch_from(desk: Desk, visitor: Visitor, archive: str, wanted: str) -> int:
     Raises
     ------
     HTTPException
-        404: nothing can be fetched from an archive that is called so; 422: nothing is named.
+        404: nothing can be fetched from an archive that is called so.
     """
-    if not wanted:
-        raise HTTPException(422, "name a study: an accession number, or a Study Instance UID")
     if archive not in fetched_from(desk):
         raise HTTPException(404, "nothing can be fetched from an archive that is called so")
     about, chosen = audited_fetch(desk.site, archive, wanted)

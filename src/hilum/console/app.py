@@ -15,7 +15,6 @@ from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
-from hilum.console.durations import AnalysisTimes
 from hilum.console.endpoints import COOKIE, TOKEN, Endpoints, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
 from hilum.console.known import KnownModules
@@ -93,7 +92,7 @@ def application(
     everybody = Everybody(site.data, site.console)
     auditor = Auditor(site.data)
     uploads = Uploads(site.data, Admission(records, auditor, Inbox(site.data)))
-    shared = (Rendering(menu), everybody, auditor, uploads, AnalysisTimes(records))
+    shared = (Rendering(menu), everybody, auditor, uploads)
     made.state.desk = Desk(site, records, modules, *shared, file)
     made.state.streams = {}  # of changes, by name
     mishaps.add_to(made)

@@ -22,7 +22,7 @@ class Loop(asyncio.SelectorEventLoop):
     """Waits for handshakes of TLS not as long as usual."""
 
     async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
-        """As usual."""
+        """Create a server whose handshakes of TLS end in time."""
         if options.get("ssl"):
             options["ssl_handshake_timeout"] = HANDSHAKE_SECONDS
         return await super().create_server(*arguments, **options)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from hilum.dicom.pixels import stored_frame
 from hilum.dicom.rendering import rendered
+from hilum.logs import speak_alone
 from hilum.process import data_bytes, die_with_parent
 
 SIDE = 160  # pixels of the longer side: twice what pages show, for fine displays
@@ -21,6 +22,7 @@ SECONDS, MEMORY = 20, 2 << 30  # for one picture
 def draw(path: Path, sending: Connection) -> None:
     """Send the picture of the image at `path` as PNG; end without where it cannot be drawn."""
     die_with_parent()
+    speak_alone()
     memory = data_bytes() + MEMORY  # what is loaded now is not counted
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))

@@ -5,31 +5,31 @@ study, a patient or a sender. Each is explained in docs/reference/metrics.md.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from itertools import product
+from math import inf
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from hilum.alarms import alarms_now
 from hilum.config.site import Site
-from hilum.console.durations import AnalysisTimes
 from hilum.inbox.room import MEBIBYTE, free_mib
 from hilum.records import Records
+from hilum.records.durations import BOUNDS, Duration
 from hilum.records.states import DeliveryState, DestinationState, SourceState, WorkitemState
 from hilum.records.views import destinations, sources
 from hilum.rejections import RejectionKind
 
 
 class SiteMetrics(Collector):
-    """The metrics of one site: gauges of what the records say now, and the histogram of `times`."""
+    """The metrics of one site, as its records say now."""
 
-    def __init__(self, site: Site, records: Records, times: AnalysisTimes) -> None:
+    def __init__(self, site: Site, records: Records) -> None:
         self._site = site
         self._records = records
-        self._times = times
 
     def describe(self) -> Iterator[Metric]:
         """Nothing, so that registering it asks for nothing."""
@@ -76,7 +76,7 @@ class SiteMetrics(Collector):
             ["module", "state"],
             [([module, state], number) for (module, state), number in counts.items()],
         )
-        yield self._times.family(modules, time.time())
+        yield _histogram(modules, self._records.durations.all())
         signs = self._records.executors.last_signs().items()
         yield _gauge(
             "hilum_last_sign_of_life_timestamp_seconds",
@@ -143,4 +143,19 @@ def _gauge(name: str, text: str, labels: list[str], samples: Samples) -> GaugeMe
     family = GaugeMetricFamily(name, text, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
+    return family
+
+
+def _histogram(modules: Iterable[str], durations: Iterable[Duration]) -> HistogramMetricFamily:
+    """How long analyses took, also of `modules` without one."""
+    text = "How long an analysis took, from the start of its module to its findings."
+    family = HistogramMetricFamily("hilum_analysis_seconds", text, labels=["module"])
+    found: dict[str, list[Duration]] = {module: [] for module in modules}
+    for one in durations:
+        found.setdefault(one.module, []).append(one)
+    for module, own in sorted(found.items()):
+        numbers = [sum(one.number for one in own if one.at_most <= at) for at in (*BOUNDS, inf)]
+        names = [*map(str, BOUNDS), "+Inf"]
+        buckets = list(zip(names, map(float, numbers), strict=True))
+        family.add_metric([module], buckets, sum(one.seconds for one in own))
     return family

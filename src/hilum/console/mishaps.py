@@ -11,14 +11,18 @@ from starlette.exceptions import HTTPException
 
 from hilum.console.api import V1
 from hilum.console.desk import Desk
-from hilum.errors import AuditUnavailable, HilumError
+from hilum.errors import AuditUnavailable, HilumError, RecordsUnavailable
 
 TITLES = {
     HTTPStatus.NOT_FOUND: "Not here",
     HTTPStatus.GONE: "No longer here",
     HTTPStatus.CONFLICT: "Not any more",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Not understood",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Failed",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not now",
 }
+AGAIN = "no image is lost: have whoever runs Hilum look at the database, then look here again"
+FAILED = "Hilum has made a mistake here: its log says where; nothing of a study is lost by it"
 IN_WORDS = {"Not Found": "there is no page at this address"}  # what the web server itself says
 
 
@@ -26,11 +30,11 @@ IN_WORDS = {"Not Found": "there is no page at this address"}  # what the web ser
 def told_as(status: int) -> Iterator[None]:
     """An error of ours inside becomes an answer with this HTTP status and its own words.
 
-    What cannot be put on record stays what it is: 503.
+    What cannot be put on record, or read from there, stays what it is: 503.
     """
     try:
         yield
-    except AuditUnavailable:
+    except (AuditUnavailable, RecordsUnavailable):
         raise
     except HilumError as error:
         raise HTTPException(status, str(error)) from error
@@ -41,6 +45,8 @@ def add_to(application: FastAPI) -> None:
     application.add_exception_handler(HTTPException, _refused)
     application.add_exception_handler(RequestValidationError, _not_understood)
     application.add_exception_handler(AuditUnavailable, _not_on_record)
+    application.add_exception_handler(RecordsUnavailable, _without_records)
+    application.add_exception_handler(Exception, _failed)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -61,6 +67,17 @@ async def _not_understood(request: Request, error: Exception) -> Response:
 
 async def _not_on_record(request: Request, error: Exception) -> Response:
     return await _refused(request, HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
+
+
+async def _without_records(request: Request, error: Exception) -> Response:
+    return await _refused(
+        request, HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; {AGAIN}")
+    )
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    """A mistake of ours: the log has where."""
+    return await _refused(request, HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED))
 
 
 def _is_page(request: Request) -> bool:

@@ -14,7 +14,7 @@ from hilum.console.noting import on_record
 from hilum.console.refusing import RefusedForm, TypedForm
 from hilum.errors import AuditUnavailable
 from hilum.people.visitor import Visitor
-from hilum.records.models import NotedPause
+from hilum.records.models.standings import NotedPause
 from hilum.records.states import PausedKind
 
 PauseReason = Annotated[str, Form(max_length=2 * pausing.LONGEST_REASON)]

@@ -101,7 +101,7 @@ def tests_of(settings: Settings, is_trial: bool) -> Iterator[Checked]:
     elif isinstance(settings, WorklistSettings):
         yield from _checks_of(settings, worklists.answer_of)
     elif isinstance(settings, NotifierSettings) and is_trial:
-        yield Checked("message on trial", *tell(settings, message_on_trial()))
+        yield Checked("test message", *tell(settings, message_on_trial()))
 
 
 def _checks_of(

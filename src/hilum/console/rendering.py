@@ -28,6 +28,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "shown",
         "has it",
         "taken in",
+        "fetched",
     ),
     "working": (
         "receiving",

@@ -7,7 +7,7 @@ from hilum.audit import AuditedAct, AuditedObject, Auditor
 from hilum.config.site import Site
 from hilum.inbox import Inbox
 from hilum.records import Records
-from hilum.records.models import UploadedStudy
+from hilum.records.models.studies import UploadedStudy
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.talk import NewStudy
 from hilum.uploading.uploads import Upload

@@ -72,7 +72,7 @@ def _require_meaning(image: Instance, stated: Dataset) -> None:
         raise UnreadableError(f"{image.name}: its SOP class is not in the standard")
     if any(keyword in stated for keyword in TABLES):
         raise UnreadableError(
-            f"{image.name}: its values come out of a table (Modality LUT), which does not leave"
+            f"{image.name}: its values come out of a table (Modality LUT), which is not sent"
         )
 
 

@@ -16,7 +16,7 @@ from hilum.destinations import Destination
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.inbox import heard
 from hilum.records import Records
-from hilum.records.models import Delivery, DeliveryReceipt
+from hilum.records.models.deliveries import Delivery, DeliveryReceipt
 from hilum.records.states import EventKind
 from hilum.results import Result
 from hilum.wording import counted

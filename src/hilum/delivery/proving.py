@@ -17,7 +17,8 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.inbox.commitments import commitments_in
-from hilum.records.models import CommitmentRequest, Delivery, Workitem
+from hilum.records.models.deliveries import CommitmentRequest, Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, EventKind
 from hilum.results import DICOM, Result
 from hilum.transport.statuses import meaning_of

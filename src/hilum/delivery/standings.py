@@ -7,7 +7,8 @@ from hilum.config.kinds import DestinationSettings
 from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryDelayed
 from hilum.records import Records
-from hilum.records.models import Delivery, DestinationStanding
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.standings import DestinationStanding
 from hilum.records.states import DestinationState, PausedKind
 
 ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same

@@ -16,6 +16,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
 from hilum.searching import StudySearch
+from hilum.transport.batches import batches
 from hilum.transport.dicom_json import values
 from hilum.transport.qido import (
     DICOM_JSON,
@@ -33,7 +34,7 @@ from hilum.transport.stow import (
     is_about_objects,
     is_web_page,
 )
-from hilum.transport.web import EVERY_STATUS, Failures, HttpClient, Response, batches
+from hilum.transport.web import EVERY_STATUS, Failures, HttpClient, Response
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset

@@ -43,8 +43,8 @@ class DimseDestinationSettings(DicomNode, DestinationSettings):
     )
     retrieve: Literal["c-move", "c-get"] = Field(
         "c-move",
-        description="How a person has a study fetched from it: it sends to our receiver, whose AE "
-        "title, address and port it has to know (c-move), or it sends on our connection (c-get).",
+        description="How a study is fetched from it when a person asks: it sends to our receiver, "
+        "whose AE title, address and port it has to know (c-move), or on our connection (c-get).",
     )
 
 

@@ -3,9 +3,6 @@
 Codes come from here and nowhere else: one quoted from memory turned out to be *Limbic lobe*.
 """
 
-import re
-from typing import Any
-
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -137,38 +134,20 @@ MODALITIES = {"CR": COMPUTED_RADIOGRAPHY, "DX": DIGITAL_RADIOGRAPHY}
 def find(words: str, most: int = 20) -> tuple[Code, ...]:
     """The codes of the standard whose meaning has all of `words`, the nearest first.
 
-    They come from pydicom's tables of PS3.16. A side is no part of most codes: "left kidney" gives
-    that of the kidney, and `LEFT` is the side. Empty where there is none.
+    A side is no part of most codes: "left kidney" gives that of the kidney, and `LEFT` is the side.
+    Empty where there is none.
     """
-    from pydicom.sr._concepts_dict import concepts
+    from hilum_module import codes  # it has the tables of the standard, which few need
 
-    given = set(re.findall(r"\w+", words.lower()))
-    wanted = given - {LEFT.meaning.lower(), RIGHT.meaning.lower()} or given
-    if not wanted:
-        return ()
-    found: dict[tuple[str, str], tuple[int, str]] = {}
-    tables: Any = concepts  # by scheme, keyword and value: the meaning, and its context groups
-    for scheme, by_keyword in tables.items():
-        for by_value in by_keyword.values():
-            for value, (meaning, _groups) in by_value.items():
-                plain = meaning.lower()
-                if not all(word in plain for word in wanted):
-                    continue  # nearly all of them, and quicker than to part each into words
-                has = re.findall(r"\w+", plain)
-                if wanted <= set(has):
-                    rank = (len(has), meaning)
-                    found[scheme, value] = min(found.get((scheme, value), rank), rank)
-    nearest = sorted(found, key=lambda code: (*found[code], code))[:most]
-    return tuple(Code(value, scheme, found[scheme, value][1]) for scheme, value in nearest)
+    return tuple(Code(*code) for code in codes.find(words, most))
 
 
 def meanings(value: str, scheme: str) -> frozenset[str]:
-    """All that the standard calls a code, by pydicom's tables of PS3.16; empty if it has none."""
-    from pydicom.sr._concepts_dict import concepts
+    """All that the tables of the standard call a code; empty if they do not have it."""
+    from hilum_module import codes
 
-    tables: Any = concepts
-    by_keyword = tables.get(scheme, {}).values()
-    return frozenset(by_value[value][0] for by_value in by_keyword if value in by_value)
+    same = (value, scheme)
+    return frozenset(code.meaning for code in codes.standard() if code[:2] == same)
 
 
 def item(code: Code) -> Dataset:

@@ -88,7 +88,9 @@ def judged(
         raise
     except NOT_FINDINGS as error:
         kind = type(error).__name__
-        raise ModuleError(f"what the module's process gave are no findings ({kind})") from error
+        raise ModuleError(
+            f"the module's process gave something that is no findings ({kind})"
+        ) from error
 
 
 def save_pictures(pictures: Mapping[str, np.ndarray], folder: Path) -> None:
@@ -113,7 +115,7 @@ def judged_pictures(pictures: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarr
     for uid, picture in pictures.items():
         grey = picture.dtype == np.uint8 and picture.ndim == 2 and picture.size
         if not grey or max(picture.shape) > WIDEST_PICTURE or not is_uid(uid):
-            raise ModuleError("what the module's process gave as a picture is none")
+            raise ModuleError("the module's process gave something that is no picture")
     return pictures
 
 

@@ -17,7 +17,7 @@ from hilum.findings import Finding
 from hilum.module import CARD, Needs, Resources
 from hilum.module.cards import WholeCard, members_of
 from hilum.module.declared import DeclaredParameter, parameters_class
-from hilum.module.description import Declared
+from hilum.module.description import Declared, Judge
 
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
@@ -79,7 +79,15 @@ class InEnvironment:
     @classmethod
     def with_model(cls, folder: Path) -> "type[InEnvironment]":
         """The module whose environment lies in `folder`."""
-        card = Environment.read(folder)
+        return cls._of(folder, Environment.read(folder))
+
+    @classmethod
+    def with_judges(cls, judge: Callable[[str], Judge]) -> "type[InEnvironment]":
+        """The same module, where `judge` gives what asks its functions `objection`."""
+        return cls._of(cls.folder, cls.environment.with_judges(judge))
+
+    @classmethod
+    def _of(cls, folder: Path, card: Environment) -> "type[InEnvironment]":
         members = {
             **members_of(folder, card),
             "__module__": "environments",  # its code is none of ours, and never loaded here

@@ -7,17 +7,15 @@ from hilum.decision import AssessmentDecision
 from hilum.pseudonyms import Pseudonyms
 from hilum.records.assessed import last_of_each, standing_with
 from hilum.records.exports import ExportedRun
-from hilum.summary import (
-    AngleSummary,
+from hilum.summary import Summary
+from hilum.summary.numbers import (
     ChangeSummary,
     ClassificationSummary,
-    LengthSummary,
     MeasurementSummary,
-    NoteSummary,
-    RefusalSummary,
     SegmentSummary,
-    Summary,
 )
+from hilum.summary.remarks import NoteSummary, RefusalSummary
+from hilum.summary.shapes import AngleSummary, LengthSummary
 
 DIMENSIONLESS = "1"  # UCUM
 

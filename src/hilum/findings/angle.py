@@ -11,7 +11,7 @@ from hilum.checks import Colour, Positions
 from hilum.dicom import codes
 from hilum.findings.finding import settle
 from hilum.findings.shape import Shape
-from hilum.summary import AngleSummary
+from hilum.summary.shapes import AngleSummary
 
 
 @dataclass(frozen=True)

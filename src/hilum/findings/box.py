@@ -7,7 +7,7 @@ from pydicom.sr.coding import Code
 from hilum.checks import Colour, Positions
 from hilum.findings.finding import settle
 from hilum.findings.shape import Shape
-from hilum.summary import BoxSummary
+from hilum.summary.shapes import BoxSummary
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydicom.sr.coding import Code
 from hilum import checks
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.summary import ClassificationSummary
+from hilum.summary.numbers import ClassificationSummary
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hilum import checks
 from hilum.findings.finding import Finding, settle
-from hilum.summary import DraftSummary
+from hilum.summary.remarks import DraftSummary
 
 DRAFT = "DRAFT, not checked by anybody"  # how it is marked in every result
 

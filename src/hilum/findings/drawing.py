@@ -8,7 +8,7 @@ import numpy as np
 from hilum import checks
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.summary import DrawingSummary
+from hilum.summary.pictures import DrawingSummary
 
 LONGEST_SIDE = 4096  # pixels
 

@@ -7,7 +7,7 @@ import numpy as np
 from hilum import checks
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.summary import HeatMapSummary
+from hilum.summary.pictures import HeatMapSummary
 
 
 @dataclass(frozen=True, eq=False)

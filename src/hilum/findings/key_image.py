@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hilum import checks
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.summary import KeyImageSummary
+from hilum.summary.pictures import KeyImageSummary
 
 
 @dataclass(frozen=True)

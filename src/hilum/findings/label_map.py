@@ -14,7 +14,7 @@ from hilum.dicom import codes
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
 from hilum.findings.structure import NOWHERE, GridBox, Structure
-from hilum.summary import SegmentSummary
+from hilum.summary.numbers import SegmentSummary
 from hilum.wording import counted
 
 GOLDEN = 0.618034  # of a turn of the colour circle: neighbours in the table look different

@@ -12,7 +12,7 @@ from hilum.dicom import codes
 from hilum.errors import FindingError
 from hilum.findings.finding import settle
 from hilum.findings.shape import Shape
-from hilum.summary import LengthSummary
+from hilum.summary.shapes import LengthSummary
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hilum.dicom import codes
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
 from hilum.findings.structure import Structure
-from hilum.summary import ChangeSummary, MeasurementSummary
+from hilum.summary.numbers import ChangeSummary, MeasurementSummary
 
 DAYS_PER_YEAR = 365.25
 LEAST_YEARS = 0.25  # three months; a change per year says nothing below

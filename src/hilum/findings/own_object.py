@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from hilum.dicom.conformance import read_object
 from hilum.errors import DicomError, FindingError
 from hilum.findings.finding import Finding
-from hilum.summary import OwnObjectSummary
+from hilum.summary.pictures import OwnObjectSummary
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from pydicom.sr.coding import Code
 
 from hilum import checks
 from hilum.findings.finding import Finding, settle
-from hilum.summary import ParametricMapSummary
+from hilum.summary.pictures import ParametricMapSummary
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from hilum import checks
 from hilum.checks import Colour
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.summary import CurveSummary, PlotSummary
+from hilum.summary.pictures import CurveSummary, PlotSummary
 from hilum.wording import counted
 
 MOST_CURVES, MOST_POINTS = 8, 200

@@ -7,7 +7,7 @@ from pydicom.sr.coding import Code
 from hilum.checks import Colour, Position
 from hilum.findings.finding import settle
 from hilum.findings.shape import Shape
-from hilum.summary import PointSummary
+from hilum.summary.shapes import PointSummary
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hilum import checks
 from hilum.findings.finding import Finding, clause, settle
-from hilum.summary import NoteSummary, RefusalSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary
 
 CAUTION = "Low confidence: "  # how a note that is one begins
 

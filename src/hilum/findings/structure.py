@@ -8,7 +8,7 @@ import numpy as np
 from pydicom.sr.coding import Code
 
 from hilum.findings.finding import Finding, words
-from hilum.summary import SegmentSummary
+from hilum.summary.numbers import SegmentSummary
 
 GridBox = tuple[slice, slice, slice]  # along slices, rows and columns of a grid
 NOWHERE: GridBox = (slice(0, 0), slice(0, 0), slice(0, 0))

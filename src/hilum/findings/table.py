@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hilum import checks
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.summary import TableSummary
+from hilum.summary.numbers import TableSummary
 
 MOST_COLUMNS, MOST_ROWS = 8, 200
 

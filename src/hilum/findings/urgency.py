@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hilum import checks
 from hilum.findings.finding import Finding, clause, settle
-from hilum.summary import UrgencySummary
+from hilum.summary.remarks import UrgencySummary
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class PatientUpdate:
 
     @classmethod
     def read(cls, message: ReceivedMessage) -> "PatientUpdate":
-        """What is said.
+        """What a message says.
 
         Raises
         ------

@@ -23,8 +23,8 @@ from hilum.hosts.keeping import go_on_below_a_keeper
 from hilum.hosts.planning import ChildPlan
 from hilum.hosts.walls import limits
 from hilum.hosts.walls.deeds import deed_of, named
-from hilum.module import Input, Module, inputs_of, parameters_of
-from hilum.module.description import Description
+from hilum.module import Input, Module, Need, inputs_of, parameters_of
+from hilum.module.description import Description, Judge
 from hilum.process import die_with_parent, tie_to
 from hilum.servers import Ask
 from hilum.wording import counted
@@ -136,28 +136,40 @@ def _told(
     """What the module says; whatever it raises is told in words."""
     try:
         if elsewhere is not None:
-            return SelfReport(said=dict(elsewhere.loaded()))
+            about = dict(elsewhere.loaded())
+            if not question.input:
+                return SelfReport(said=about)
         module = plan.origin.load()
         if question.parameters is not None:
             parameters_of(module, question.parameters)
             return SelfReport()
         if question.input:
-            return SelfReport(said=_objection(plan, module, question.input, pipe))
+            need = inputs_of(module)[question.input]
+            judge = need.objection if isinstance(need, Input) else None
+            if elsewhere is not None:
+                judge = partial(elsewhere.objection, question.input)
+            return SelfReport(said=_objection(plan, need, judge, question.input, pipe))
         return SelfReport(said=Description.of(module).model_dump(mode="json"))
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
         return SelfReport(problem=_problem(error, plan)[:MOST_OF_PROBLEM])
 
 
-def _objection(plan: ChildPlan, module: type[Module], name: str, pipe: socket.socket) -> str:
-    """Why the module does not mean the series whose files come by the pipe, "" if it does."""
-    need = inputs_of(module)[name]
+def _objection(
+    plan: ChildPlan, need: Need, judge: Judge | None, name: str, pipe: socket.socket
+) -> str:
+    """Why `judge` does not mean the series whose files come by the pipe, "" if it does.
+
+    It is for the input called `name`, which is what the module may `need`.
+    """
     _order, inputs, lost = asked(pipe)
     if lost:
         raise ModuleError(f"{counted(lost, 'file')} are more than its process may open")
-    if not isinstance(need, Input) or need.objection is None:
+    if not isinstance(need, Input) or judge is None:
         return ""
     try:
-        return str(need.objection(need.read(inputs[name])) or "")[:MOST_OF_OBJECTION]
+        return str(judge(need.read(inputs[name])) or "")[:MOST_OF_OBJECTION]
+    except FailedElsewhere:
+        raise
     except Exception as error:  # its own text may hold patient data
         raise ModuleError(f"its function raised {where(error, plan.origin.package)}") from error
 

@@ -204,7 +204,7 @@ def heard(pipe: socket.socket) -> ModuleAnswer:
     try:
         return ModuleAnswer.model_validate_json(packet)
     except ValidationError as error:
-        raise ModuleError("the module's process gave an answer that is none") from error
+        raise ModuleError("the module's process gave something that is no answer") from error
 
 
 def tell(pipe: socket.socket, answer: ServerAnswered, content: bytes) -> None:

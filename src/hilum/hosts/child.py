@@ -13,7 +13,7 @@ from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed
 from hilum.hosts import Job, Place
 from hilum.hosts.channel import Ended
 from hilum.hosts.child_process import ChildProcess, ModuleDied, Server, raise_for
-from hilum.hosts.discovery import required_module, required_origin
+from hilum.hosts.discovery import required_code
 from hilum.hosts.planning import ChildHostSettings, plan_to_run
 from hilum.hosts.scratch import keep_last_words, make_scratch, remove
 from hilum.hosts.shelf import shelf_bytes
@@ -49,8 +49,7 @@ class ChildHost:
         if self._child is not None and self._child.is_in_order():
             return
         self.close()  # what a dead child has left
-        module = required_module(self.name, self._place)
-        origin = required_origin(self.name, self._place)
+        module, origin = required_code(self.name, self._place)
         with ExitStack() as undone:  # where the module cannot be started
             scratch = make_scratch()
             undone.callback(remove, scratch)

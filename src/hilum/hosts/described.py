@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -56,12 +56,24 @@ class Noted(BaseModel):
         return not self.problem or (not anew and 0 <= time.time() - self.at < most)
 
 
-def described(name: str, origin: CodeOrigin, place: Place, *, anew: bool = False) -> Description:
+def packages_installed() -> str:
+    """A fingerprint of which packages are installed: one more may change what a module says."""
+    return _state(_of_packages())
+
+
+def described(
+    name: str,
+    origin: CodeOrigin,
+    place: Place,
+    packages: Callable[[], str] = packages_installed,
+    *,
+    anew: bool = False,
+) -> Description:
     """What the module called `name` says of itself.
 
     Raises `ConfigurationError` that says why it says nothing, `MachineError` if it cannot be asked.
     """
-    return Description.model_validate(asked(name, origin, place, anew=anew))
+    return Description.model_validate(asked(name, origin, place, None, packages, anew=anew))
 
 
 def asked(
@@ -69,15 +81,17 @@ def asked(
     origin: CodeOrigin,
     place: Place,
     parameters: JSONValues | None = None,
+    packages: Callable[[], str] = packages_installed,
     *,
     anew: bool = False,
 ) -> JsonValue:
     """What the module called `name` says, as `hilum.hosts.reader.ask_module`, or has said before.
 
-    `anew`: it is asked again where it had a problem.
+    `packages` gives the fingerprint of those that are installed. `anew`: it is asked again where it
+    had a problem.
     """
     question = json.dumps(parameters, sort_keys=True)
-    made_of = _made_of(name, origin, place)
+    made_of = _made_of(name, origin, place, packages())
     if place.data is None or not place.data.is_dir():
         noted = _heard(name, origin, place, question, made_of)
     else:
@@ -127,17 +141,17 @@ def _answer(name: str, origin: CodeOrigin, place: Place, question: str, made_of:
             Description.judged(said)
         return Noted(at=now, made_of=made_of, weights=_state(_weights(said)), said=said)
     except ConfigurationError as error:
-        cure = f"mend or uninstall {origin.package}; `hilum modules` asks it again"
+        cure = f"repair or uninstall {origin.package}; `hilum modules` asks it again"
         problem = str(error) if parameters is not None else f"{error}; {cure}"
         silent = isinstance(error, DidNotComeBack)
         return Noted(at=now, made_of=made_of, weights=_state(()), problem=problem, silent=silent)
 
 
-def _made_of(name: str, origin: CodeOrigin, place: Place) -> str:
+def _made_of(name: str, origin: CodeOrigin, place: Place, packages: str) -> str:
     """A fingerprint of all that the words of a module may depend on, except its weights."""
     memory = place.limits.memory_mb
-    given = (version("hilum"), sys.version, memory, place.host_for(name), standing())
-    places = [*_of_packages(), *_code(origin.package)]
+    given = (version("hilum"), sys.version, memory, place.host_for(name), standing(), packages)
+    places = [*_code(origin.package)]
     if origin.folder:
         places += _files(origin.folder)
     return hashlib.sha256(f"{given} {_state(places)}".encode()).hexdigest()

@@ -5,15 +5,17 @@ the site's models makes one more, named by its `card.toml`, of the module, or in
 the card names.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, partial
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from hilum.config.fields import JSONValues
+from hilum.entry_points import points_of
+from hilum.environments import InEnvironment
 from hilum.errors import ConfigurationError, HilumError, MachineError, ModuleError
-from hilum.hosts.described import asked, described
+from hilum.hosts.described import asked, described, packages_installed
 from hilum.hosts.judging import WalledJudge
 from hilum.hosts.place import Place
 from hilum.kinds import FORMATS
@@ -48,21 +50,21 @@ def installed_module(name: str, place: Place = NOWHERE) -> type[Module]:
 
 def required_module(name: str, place: Place) -> type[Module]:
     """As `installed_module`; `ModuleError` that says why there is none any more."""
-    origin = required_origin(name, place)
+    return required_code(name, place)[0]
+
+
+def required_code(name: str, place: Place) -> tuple[type[Module], CodeOrigin]:
+    """As `required_module`, and where its code comes from."""
     try:
-        return _module(name, origin, place)
+        origin = _origins(place.models)[0][name]
+    except KeyError as error:
+        raise ModuleError(f"there is no module {name!r} any more") from error
+    try:
+        return _module(name, origin, place), origin
     except MachineError:
         raise
     except HilumError as error:
         raise ModuleError(f"module {name!r} cannot be used: {error}") from error
-
-
-def required_origin(name: str, place: Place) -> CodeOrigin:
-    """Where the code of the module called `name` comes from; `ModuleError` if it is gone."""
-    try:
-        return _origins(place.models)[0][name]
-    except KeyError as error:
-        raise ModuleError(f"there is no module {name!r} any more") from error
 
 
 def installed_modules(place: Place = NOWHERE) -> dict[str, type[Module]]:
@@ -78,12 +80,13 @@ def discover(
     With `only`, no other one is looked at. `anew`: those that had a problem are asked again.
     """
     origins, problems = _origins(place.models)
+    packages = cache(packages_installed)  # the same for all of them
     found: dict[str, type[Module]] = {}
     for name, origin in origins.items():
         if only is not None and name not in only:
             continue
         try:
-            found[name] = _module(name, origin, place, anew=anew)
+            found[name] = _module(name, origin, place, packages, anew=anew)
         except HilumError as error:
             problems[name] = str(error)
     while waiting := circle({n: findings_for(one).values() for n, one in found.items()}):
@@ -112,14 +115,24 @@ def require_parameters(module: type[Module], given: JSONValues, place: Place) ->
         asked(module.name, module.origin, place, dict(given))
 
 
-def _module(name: str, origin: CodeOrigin, place: Place, *, anew: bool = False) -> type[Module]:
+def _module(
+    name: str,
+    origin: CodeOrigin,
+    place: Place,
+    packages: Callable[[], str] = packages_installed,
+    *,
+    anew: bool = False,
+) -> type[Module]:
     """The class that `origin` names, or what stands for it; raises `HilumError`."""
+    judge = partial(WalledJudge, name, origin, place)
     if origin.foreign:
-        told = described(name, origin, place, anew=anew)
-        module: type[Module] = stand_in(told, origin, partial(WalledJudge, name, origin, place))
+        told = described(name, origin, place, packages, anew=anew)
+        module: type[Module] = stand_in(told, origin, judge)
         findings_for(module)
     else:
         module = origin.load()
+        if issubclass(module, InEnvironment):
+            module = module.with_judges(judge)
     if module.name != name:
         raise ConfigurationError(
             f"{origin.target} calls itself {module.name!r}, and its entry point or card calls it"
@@ -155,7 +168,7 @@ def _origins(models: Path | None) -> tuple[dict[str, CodeOrigin], dict[str, str]
 
 def _points() -> list[EntryPoint]:
     """Every entry point; where packages use one name, the last one counts, which is ours."""
-    points = entry_points(group=ENTRY_POINT_GROUP)
+    points = points_of(ENTRY_POINT_GROUP)
     return sorted(points, key=lambda p: (p.name, not CodeOrigin.of(p.value).foreign, p.value))
 
 

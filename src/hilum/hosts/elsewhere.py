@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hilum.config.fields import JSONValues
+from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.environments import PACKAGES, InEnvironment
 from hilum.errors import ConfigurationError, DicomError, MissingPartError, ModuleError
@@ -63,13 +64,18 @@ class FailedElsewhere(ModuleError):  # noqa: N818
 
 @dataclass(frozen=True)
 class Interpreter:
-    """What the process becomes: `python` with the `packages` of the module that `target` names."""
+    """What the process becomes: `python` with the `packages` of the module that `target` names.
+
+    Without `makes`, no instance of it is made: its functions `objection` are asked, and no model is
+    loaded for that.
+    """
 
     python: Path
     packages: Path
     target: str
     reach: Reach
     needs_walls: bool
+    makes: bool = True
 
     def become(self, pipe: int, given: int, found: int, abi: int) -> None:
         """Raise the walls, and be that interpreter, which comes back only if they do not stand."""
@@ -79,7 +85,8 @@ class Interpreter:
         numbers = map(str, (pipe, given, found))
         # alone (-I) and without packages (-S): nothing of the module runs before its walls stand
         words = [str(self.python), "-I", "-S", "-u", begin, str(self.packages), self.target]
-        os.execve(self.python, [*words, *numbers], dict(os.environ))
+        needed = "instance" if self.makes else "class"
+        os.execve(self.python, [*words, needed, *numbers], dict(os.environ))
 
 
 def interpreter_of(module: type[InEnvironment], given: Reach, needs_walls: bool) -> Interpreter:
@@ -149,9 +156,25 @@ class Elsewhere:
             The images do not have what it asked for. A module may catch that; whatever else goes
             wrong here while it asks is raised in any case.
         """
+        letter = self._said(GivenInputs(inputs), {"parameters": parameters})
+        return exchange.judged(letter.items, letter.arrays, self._memory_mb * MEBIBYTE).items
+
+    def objection(self, name: str, series: Series) -> str:
+        """Why the function of its input called `name` does not mean `series`, "" if it does.
+
+        Raises as `ask`.
+        """
+        letter = self._said(GivenInputs({name: series}), {"objection": name})
+        try:
+            (item,) = letter.items
+            return str(item["objection"])
+        except (ValueError, KeyError) as error:
+            raise ModuleError("what the module's process says is no objection") from error
+
+    def _said(self, given: GivenInputs, order: JSONValues) -> Letter:
+        """What the module says to `order`; it may ask for what is `given`."""
         self._runs += 1
-        given = GivenInputs(inputs)
-        self._tell(given.letter(parameters))
+        self._tell(given.letter(order))
         failure: Exception | None = None
         answer, letter = self._heard()
         while answer.ended is Ended.ASKS:
@@ -166,7 +189,7 @@ class Elsewhere:
         if failure and (answer.is_of_images or not isinstance(failure, DicomError)):
             raise failure
         _require_well(answer, letter)
-        return exchange.judged(letter.items, letter.arrays, self._memory_mb * MEBIBYTE).items
+        return letter
 
     def _tell(self, letter: Letter) -> None:
         self._given.clear()

@@ -5,6 +5,7 @@ Pixels and headers are read here, in the process that decodes, when the module a
 """
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
@@ -17,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
 from pydicom.sr.coding import Code
+from pydicom.tag import BaseTag, Tag
 
 from hilum.dicom.film import Film
 from hilum.dicom.frames import Frame
@@ -68,9 +70,9 @@ class GivenInputs:
             else:
                 self._inputs[name] = given
 
-    def letter(self, parameters: Mapping[str, JsonValue]) -> Letter:
-        """What the module is told before it asks; of findings, all that was found."""
-        items: list[dict[str, Any]] = [{"parameters": parameters}]
+    def letter(self, order: Mapping[str, JsonValue]) -> Letter:
+        """What the module is told before it asks: its `order`; of findings, all that was found."""
+        items: list[dict[str, Any]] = [dict(order)]
         arrays: dict[str, np.ndarray] = {}
         for name, given in self._inputs.items():
             match given:
@@ -187,19 +189,30 @@ OF_FILM: Mapping[Member, Callable[[Film, Inquiry], Letter]] = {
 
 
 def as_values(header: Dataset, depth: int = 0) -> dict[str, Any]:
-    """The attributes of `header` by keyword, as JSON holds them; bytes and private ones left out.
+    """The attributes of `header` by keyword, as JSON holds them, and its private blocks.
 
-    A sequence is a list of such objects. An empty value is None.
+    A sequence is a list of such objects, an empty value None, and bytes are an object "base64". The
+    key of a private block is its group and creator, and it holds its elements (PS3.5 7.8.1).
     """
-    found = {}
+    found: dict[str, Any] = {}
     for tag in sorted(header.keys()):
         keyword = keyword_for_tag(tag)
         try:
-            if keyword and keyword in header and not isinstance(header[tag].value, bytes):
+            if tag.is_private:
+                _put_private(header, tag, found, depth)
+            elif keyword and keyword in header:
                 found[keyword] = _as_value(header[tag].value, depth)
         except HOSTILE:
             continue  # a broken element counts as not there
     return found
+
+
+def _put_private(header: Dataset, tag: BaseTag, found: dict[str, Any], depth: int) -> None:
+    """Put a private element into its block; its creator, which comes before it, begins one."""
+    creator = tag if tag.is_private_creator else Tag(tag.group, tag.element >> 8)
+    block = found.setdefault(f"{tag.group:04x} {header[creator].value}", {})
+    if tag != creator:
+        block.setdefault(f"{tag.element & 0xFF:02x}", _as_value(header[tag].value, depth))
 
 
 def _as_value(value: Any, depth: int) -> Any:
@@ -210,6 +223,8 @@ def _as_value(value: Any, depth: int) -> Any:
             return [_as_value(each, depth) for each in value]
         case bool() | None:
             return value
+        case bytes():
+            return {"base64": b64encode(value).decode()} if value else None
         case int():
             return int(value)
         case float():

@@ -82,11 +82,7 @@ def plan_to_run(
     needs = settings.walls == "required" and not is_ours(module)
     processes = starts_processes(module)
     reach = replace(_reach(settings, place, scratch, read, processes), group=group)
-    interpreter = None
-    if issubclass(module, InEnvironment):
-        interpreter = interpreter_of(module, reach, needs)
-        # what the site gives is for the module
-        reach = Reach(scratch, read, memory_mb=place.limits.memory_mb)
+    reach, interpreter = _parted(module, reach, needs)
     return ChildPlan(
         module.name,
         _absolute(origin),
@@ -105,15 +101,33 @@ def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path)
     settings = settings_of(name, place)
     read = tuple(files_of(origin.package, (), place.models, place.data))
     reach = _reach(settings, place, scratch, read, processes=False)
+    reach = replace(reach, memory_mb=min(reach.memory_mb, MOST_TO_DESCRIBE))
+    needs = settings.walls == "required"
+    interpreter = None
+    if not origin.foreign:
+        reach, interpreter = _parted(origin.load(), reach, needs)
+        interpreter = interpreter and replace(interpreter, makes=False)
     return ChildPlan(
         name,
         _absolute(origin),
         place.limits.threads,
-        replace(reach, memory_mb=min(reach.memory_mb, MOST_TO_DESCRIBE)),
-        needs_walls=settings.walls == "required",
-        abi=files.NEWEST_ABI,
+        reach,
+        needs,
+        files.NEWEST_ABI,
+        interpreter,
         keeper=_may_start_some(),
     )
+
+
+def _parted(
+    module: type[Module], reach: Reach, needs_walls: bool
+) -> tuple[Reach, Interpreter | None]:
+    """What our process reaches, and what runs `module` if that has an environment of its own."""
+    if not issubclass(module, InEnvironment):
+        return reach, None
+    # what the site gives is for the module
+    ours = Reach(reach.scratch, reach.read, memory_mb=reach.memory_mb)
+    return ours, interpreter_of(module, reach, needs_walls)
 
 
 def settings_of(name: str, place: Place) -> ChildHostSettings:

@@ -37,7 +37,7 @@ class Versions:
         return sorted(self._folder(study_uid, identity).glob("*.dcm"))
 
     def all_of(self, study_uid: str) -> list[Path]:
-        """Those under any identity."""
+        """The images of a study under any identity."""
         return sorted((self._root / digest(study_uid)).glob("*/*.dcm"))
 
     def take(self, image: Path, present: Path, study_uid: str, former: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 from pydicom.sr.coding import Code
 
@@ -27,6 +28,7 @@ from hilum.module.volumes import Input
 
 CARD = "card.toml"
 ABOUT = "card.md"  # beside it: a page on the module, for the console
+BESIDE = ("earlier", "findings")  # what only a module in Python can ask for
 DIRECTIONS = {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}  # which axis of the patient each is
 
 
@@ -74,6 +76,16 @@ class CommonCard(WholeCard):
     licence: str = Field(min_length=1)
     basis: str = Field(min_length=1)
     warnings: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_for_one_exam(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (asked := [key for key in BESIDE if key in values]):
+            raise ValueError(
+                f"{asked[0]}: a module that a card describes gets the images of one exam, no"
+                " earlier exams and no findings of others: write one in Python that asks for them"
+            )
+        return values
 
 
 def _need(value: Any) -> Any:

@@ -7,7 +7,7 @@ commands and the checks know the description only, and do not trust it.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
@@ -37,6 +37,7 @@ LONGEST_CARD = 200_000  # characters
 OneLine = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[OneLine, Field(min_length=1)]
 Weights = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Judge = Callable[[Series], str]  # why a series is not meant, "" if it is
 
 
 class ModulePage(NamedTuple):
@@ -50,7 +51,8 @@ class Declared(BaseModel):
     """What every module declares, also one in an environment of its own.
 
     With `by_name`, `run` takes its inputs by their names. `findings` are those of other modules
-    that it names, `earlier` its inputs for earlier exams.
+    that it names, `earlier` its inputs for earlier exams. `objecting` are the inputs for which it
+    has a function that may object to a series.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
@@ -64,6 +66,16 @@ class Declared(BaseModel):
     findings: dict[str, FindingsOf] = Field(default_factory=dict)
     earlier: dict[str, EarlierExams] = Field(default_factory=dict)
     resources: Resources = Resources()
+    objecting: tuple[str, ...] = ()
+
+    def with_judges(self, judge: Callable[[str], Judge]) -> Self:
+        """The same, where `judge` gives what asks the function for the input of a name."""
+        needs = dict(self.needs)
+        for name in self.objecting:
+            need = needs.get(name)
+            if isinstance(need, Input):
+                needs[name] = replace(need, objection=judge(name))
+        return self.model_copy(update={"needs": needs})
 
     @property
     def all_needs(self) -> Needs:
@@ -79,7 +91,6 @@ class Description(Declared):
     `host` is the kind of host that it runs by, `weights` are the files whose SHA-256 (one over all)
     is `weights_sha256`. `card` is the text of its model card. `parameters` are what a rule may set,
     each by a JSON Schema with its type and its default; None where the module declares none.
-    `objecting` are the inputs for which it has a function that may object to a series.
     """
 
     host: OneLine
@@ -88,7 +99,6 @@ class Description(Declared):
     card: Annotated[str, Field(max_length=LONGEST_CARD)] = ""
     card_is_toml: bool = False
     parameters: dict[str, JsonValue] | None = None
-    objecting: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, module: type[Module]) -> "Description":
@@ -125,7 +135,7 @@ class Description(Declared):
                 "weights_sha256": facts.weights_sha256,
                 "card": page.text,
                 "card_is_toml": page.is_toml,
-                "parameters": _schema(module),
+                "parameters": parameters_declared(module),
                 "objecting": tuple(n for n, o in needs_of(module).items() if _objects(o)),
             }
         )
@@ -163,9 +173,6 @@ class DescribedModule(StandIn):
         raise ModuleError(f"module {self.name} runs behind walls, by its host only")
 
 
-Judge = Callable[[Series], str]  # why a series is not meant, "" if it is
-
-
 def stand_in(
     described: Description, origin: CodeOrigin, judge: Callable[[str], Judge]
 ) -> type[DescribedModule]:
@@ -173,12 +180,7 @@ def stand_in(
 
     `judge` gives what asks its function for the input of a name.
     """
-    needs = dict(described.needs)
-    for name in described.objecting:
-        need = needs.get(name)
-        if isinstance(need, Input):
-            needs[name] = replace(need, objection=judge(name))
-    described = described.model_copy(update={"needs": needs})
+    described = described.with_judges(judge)
     members = {
         "__module__": origin.package,  # its code is none of ours, and never loaded here
         "name": described.name,
@@ -226,8 +228,13 @@ def _plain(name: str, need: AnyNeed) -> AnyNeed:
     return replace(need, objection=None) if isinstance(need, Input) else need
 
 
-def _schema(module: type[Module]) -> dict[str, JsonValue] | None:
-    """What a rule may set; {} for a type that JSON Schema cannot tell."""
+def parameters_declared(module: type[Module]) -> dict[str, JsonValue] | None:
+    """What a rule may set, each by its JSON Schema: {} for a type which that cannot tell.
+
+    None where the module declares none.
+    """
+    if issubclass(module, DescribedModule):
+        return module.described.parameters
     declared = getattr(module, "parameters", None)
     names = names_of_parameters(module)
     if declared is None:

@@ -126,7 +126,8 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
         return module.facts
     digest = hashlib.sha256()
     for path in weights_of(module):
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:  # piece by piece: some networks have gigabytes
+            hashlib.file_digest(file, lambda: digest)
     return ModuleFacts(
         name=module.name,
         version=module.version,

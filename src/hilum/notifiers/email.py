@@ -43,7 +43,7 @@ class EmailNotifierSettings(NotifierSettings):
         "starttls",
         description="Encrypt after a greeting (starttls), from the start (tls), or not (plain).",
     )
-    username: str = Field("", description="User name at the mail server; empty logs nobody in.")
+    username: str = Field("", description="User name at the mail server; empty means no login.")
     password_file: Path | None = Field(None, description="File holding the password.")
     sender: MailAddress = Field(
         description="Address that messages come from.", examples=["hilum@hospital.example"]

@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison.priors import compared
 from hilum.config import parse
 from hilum.config.kinds import Encoding, HostSettings

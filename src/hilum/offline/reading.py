@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hilum.assembly import Arrival
+from hilum.arrival import Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import NONE, OwnResults
 from hilum.dicom.salvage import Readable, readable

@@ -195,7 +195,7 @@ class Provider:
         address = _endpoint(found, "userinfo_endpoint")
         said = _json(client.build_request("GET", address, headers=headers), client)
         if said.get("sub") != subject:
-            raise _wrong("it says two things about one person")
+            raise _wrong("its ID token and its user info are about different persons")
         return said
 
 

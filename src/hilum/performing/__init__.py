@@ -16,19 +16,20 @@ from hilum.config.kinds import WorklistSettings
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError
 from hilum.hints import Asked, HintSender, gateway_address
+from hilum.performing.finding import item_of
 from hilum.performing.outputs import outputs_of
 from hilum.performing.table import seen
 from hilum.records import Records
-from hilum.records.models import Request, Wish, Workitem, WorklistStep
+from hilum.records.models.requests import Wish, WorklistStep
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     DELIVERED,
     STEPS_OPEN,
     UNFINISHED,
-    WITHOUT_RESULT,
     RequestAction,
     StepState,
-    WorkitemState,
 )
+from hilum.wording import NOT_JUDGED_YET
 from hilum.worklists import (
     OfferedStep,
     PerformedStep,
@@ -38,7 +39,6 @@ from hilum.worklists import (
     open_worklist,
 )
 
-NO_RESULT = (*WITHOUT_RESULT, WorkitemState.NOT_APPLICABLE)  # asked for anew
 MOST_TURNS = len(StepState)  # of one step in one look; more would go round in circles
 NOT_TAKEN = "the worklist does not take what it is told of the step: its log names the cause"
 TAKEN_BY_ANOTHER = "another performer has taken the step"
@@ -72,6 +72,7 @@ class Performer:
         self._worklist = worklist or open_worklist(settings)
         self.news = threading.Event()  # there is something to do before the next look
         self._subscribed: set[str] = set()
+        self._heeded: set[str] = set()  # steps of which we know that somebody wants them canceled
         self._hints = HintSender(gateway_address(site.data))
         self._deeds: dict[StepState, Callable[[WorklistStep], WorklistStep]] = {
             StepState.WAITING: self._begin,
@@ -131,7 +132,7 @@ class Performer:
         self._records.steps.add(new, f"asks for {module}")
 
     def _note_gone(self, step: WorklistStep) -> None:
-        if self._worklist.standing(step.uid) is not ProcedureStepState.SCHEDULED:
+        if self._state(step) is not ProcedureStepState.SCHEDULED:
             self._lost(step, "the step can no longer be claimed")
 
     def _advance(self, step: WorklistStep) -> None:
@@ -188,11 +189,11 @@ class Performer:
     def _follow(self, step: WorklistStep) -> WorklistStep:
         """See how far our own work is, and tell it."""
         standing = self._worklist.standing(step.uid)
-        if standing is not ProcedureStepState.IN_PROGRESS:
-            return self._stopped(step, standing)
+        if standing is None or standing.state is not ProcedureStepState.IN_PROGRESS:
+            return self._stopped(step, standing.state if standing else None)
         self._subscribe(step)
-        item = self._item(step)
-        if step.cancel_asked:
+        item = item_of(self._records, step)
+        if step.cancel_asked or (standing.is_unwanted and step.uid not in self._heeded):
             return self._heed(step, item)
         if item is None:
             return self._prepare(step)
@@ -205,6 +206,7 @@ class Performer:
 
     def _heed(self, step: WorklistStep, item: Workitem | None) -> WorklistStep:
         """Stop our work because somebody at the worklist wants that, unless it is too late."""
+        self._heeded.add(step.uid)
         text = "somebody at the worklist wants the step canceled"
         is_late = item is not None and item.state in DELIVERED
         if is_late:
@@ -234,14 +236,18 @@ class Performer:
         self, step: WorklistStep, answer: StepAnswer, wanted: ProcedureStepState, text: str
     ) -> WorklistStep:
         """Note the end of a step. What it refuses may be so since before a crash."""
-        standing = wanted if answer is StepAnswer.DONE else self._worklist.standing(step.uid)
-        if standing is wanted:
+        state = wanted if answer is StepAnswer.DONE else self._state(step)
+        if state is wanted:
             return self._moved(step, StepState(wanted.lower()), text)
-        if standing is ProcedureStepState.IN_PROGRESS:
+        if state is ProcedureStepState.IN_PROGRESS:
             return self._note_problem(step, NOT_TAKEN)
-        return self._lost(step, f"the worklist has ended the step: {standing or 'it is gone'}")
+        return self._lost(step, f"the worklist has ended the step: {state or 'it is gone'}")
 
     # What they need -------------------------------------------------------------------------------
+
+    def _state(self, step: WorklistStep) -> ProcedureStepState | None:
+        standing = self._worklist.standing(step.uid)
+        return standing.state if standing else None
 
     def _subscribe(self, step: WorklistStep) -> None:
         """Have events of a step told; after a start once more, as nobody says what we had."""
@@ -257,12 +263,12 @@ class Performer:
             return self._noted(replace(step, told=text, problem=""))
         return self._note_problem(step, NOT_TAKEN)
 
-    def _stopped(self, step: WorklistStep, standing: ProcedureStepState | None) -> WorklistStep:
+    def _stopped(self, step: WorklistStep, state: ProcedureStepState | None) -> WorklistStep:
         """Stop what was begun for a step that is not ours any longer."""
-        item = self._item(step)
+        item = item_of(self._records, step)
         if item is not None and item.asked and item.state in UNFINISHED and step.analysis:
             self._ask(RequestAction.CANCEL, item.id)
-        return self._lost(step, f"the worklist has ended the step: {standing or 'it is gone'}")
+        return self._lost(step, f"the worklist has ended the step: {state or 'it is gone'}")
 
     def _prepare(self, step: WorklistStep) -> WorklistStep:
         """Have the images fetched if they are not here, then have them analysed."""
@@ -308,40 +314,15 @@ class Performer:
         return number
 
     def _is_here(self, step: WorklistStep) -> bool:
-        """Whether the images are here, and all rules have decided on them."""
+        """Whether the images are here, and all rules have decided on them that can."""
         study = self._records.studies.get(step.study_uid)
-        is_settled = study is not None and study.settled_images > 0
-        return is_settled and self._records.studies.removal(step.study_uid) is None
-
-    def _item(self, step: WorklistStep) -> Workitem | None:
-        """The workitem whose result is that of the step: the newest one that replaced it.
-
-        A result of the module that is there is taken. What gave none is, only if it was asked for.
-        """
-        items = self._records.workitems
-        item = items.get(step.workitem_id) if step.workitem_id else self._found(step)
-        while item is not None and item.superseded_by:
-            item = items.get(item.superseded_by)
-        return item
-
-    def _found(self, step: WorklistStep) -> Workitem | None:
-        asked = self._records.requests.one(step.analysis) if step.analysis else None
-        found = [
-            item
-            for item in self._records.workitems.of_module(step.study_uid, step.module)
-            if item.superseded_by is None and not item.kind.is_note
-            if item.state not in NO_RESULT or _is_for(item, asked)
-        ]
-        return max(found, key=lambda item: item.created, default=None)
+        if study is None or self._records.studies.removal(step.study_uid):
+            return False
+        return study.settled_images > 0 or study.reason.startswith(NOT_JUDGED_YET)
 
     def _performed(self, step: WorklistStep) -> PerformedStep:
         now = self._clock()
-        item = self._item(step) if step.state is StepState.COMPLETING else None
+        item = item_of(self._records, step) if step.state is StepState.COMPLETING else None
         outputs = outputs_of(self._site, self._records, item) if item else ()
         station, began_at = self._settings.station, step.began_at or now
         return PerformedStep(step.code, station, began_at, now, outputs)
-
-
-def _is_for(item: Workitem, asked: Request | None) -> bool:
-    """Whether a workitem was made by the request for a step."""
-    return asked is not None and item.created >= asked.at

@@ -24,14 +24,14 @@ def start_performers(site: Site, records: Records) -> None:
     for settings in site.worklist:
         name, pause = settings.name, settings.poll_seconds
         performer, ledger = Performer(site, records, settings), WorklistLedger(records, name)
-        looks = Kept(f"worklist {name}", performer.turn, performer.news, pause, ledger)
-        hears = Kept(f"events of {name}", performer.listen, threading.Event(), pause, ledger)
+        looks = RepeatedDeed(f"worklist {name}", performer.turn, performer.news, pause, ledger)
+        hears = RepeatedDeed(f"events of {name}", performer.listen, threading.Event(), pause)
         _start(looks, ledger.note)
         _start(hears, LoggedOnce(hears.called))
 
 
-def _start(kept: "Kept", note: Note) -> None:
-    threading.Thread(target=kept.keep_on, args=(note,), name=kept.called, daemon=True).start()
+def _start(one: "RepeatedDeed", note: Note) -> None:
+    threading.Thread(target=one.keep_on, args=(note,), name=one.called, daemon=True).start()
 
 
 @dataclass
@@ -48,14 +48,18 @@ class LoggedOnce:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What is done again and again, after `pause` s or when there are `news`."""
+class RepeatedDeed:
+    """What is done again and again, after `pause` s or when there are `news`.
+
+    Where there is a `ledger`, not while a person has paused the worklist. In a pause it is told
+    nothing, but what it tells is heard: the request to cancel a step is not told twice.
+    """
 
     called: str
     deed: Callable[[], None]
     news: threading.Event
     pause: float
-    ledger: WorklistLedger
+    ledger: WorklistLedger | None = None
 
     def keep_on(self, note: Note) -> None:
         """Do it for ever."""
@@ -68,7 +72,7 @@ class Kept:
 
     def turn(self, note: Note) -> float:
         """Do it once, unless a person has paused it, and `note` how it went; seconds to wait."""
-        if self.ledger.is_paused:
+        if self.ledger and self.ledger.is_paused:
             return self.pause
         seconds, state, problem = self.pause, WorklistState.REACHABLE, ""
         try:

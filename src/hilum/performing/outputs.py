@@ -6,7 +6,8 @@ from hilum.config.ends import DicomNode, DicomwebService
 from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import Workitem, WrittenResult
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import ARRIVED
 from hilum.results import DICOM
 from hilum.worklists import OutputSeries

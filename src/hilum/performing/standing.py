@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from hilum.records import Records
-from hilum.records.models import WorklistStanding
+from hilum.records.models.standings import WorklistStanding
 from hilum.records.states import PausedKind, WorklistState
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import StepState, WorkitemState
 from hilum.summary import refusal_in
 

@@ -1,6 +1,6 @@
 """Our records, on SQLite or PostgreSQL: one file here for the queries of each table.
 
-Rows are the values of models.py, their states and kinds the enums of states.py. What belongs
+Rows are the values of `models`, their states and kinds the enums of states.py. What belongs
 together in one transaction is one method here.
 """
 
@@ -17,11 +17,13 @@ from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
+from hilum.records.durations import DurationRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
 from hilum.records.exports import ExportRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
+from hilum.records.moves import MoveRecords
 from hilum.records.notices import NoticeRecords
 from hilum.records.pauses import PauseRecords
 from hilum.records.receipts import ReceiptRecords
@@ -78,6 +80,7 @@ class Records:
         self.search = SearchRecords(database)
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
+        self.moves = MoveRecords(database)
         self.results = ResultRecords(database)
         self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)
@@ -95,6 +98,7 @@ class Records:
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
         self.analyses = AnalysisRecords(database)
+        self.durations = DurationRecords(database)
         self.flow = FlowRecords(database)
         self.exports = ExportRecords(database)
         self.executors = ExecutorRecords(database)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hilum.records import notices, tables
 from hilum.records.database import Database
-from hilum.records.models import BegunAlarm, Notice
+from hilum.records.models.alarms import BegunAlarm, Notice
 from hilum.records.rows import Rows, insert
 
 alarm = tables.alarm.c

@@ -2,7 +2,7 @@
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import CommitmentRequest
+from hilum.records.models.deliveries import CommitmentRequest
 from hilum.records.rows import Rows
 
 commitment = tables.commitment.c

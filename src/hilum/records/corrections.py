@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from hilum.records import listing, tables
 from hilum.records.database import Database
-from hilum.records.models import Correction, Decision, FormerLabel, Subject
+from hilum.records.models.patients import Correction, Decision, FormerLabel
+from hilum.records.models.workitems import Subject
 from hilum.records.rows import Rows, insert, select
 
 correction = tables.correction.c
@@ -127,6 +128,11 @@ class CorrectionRecords:
     def subjects(self, workitem_id: str) -> list[Subject]:
         """Some of the images of a workitem."""
         return self._subjects.find(subject.workitem_id == workitem_id)
+
+    def made_of(self, images: Iterable[str]) -> list[str]:
+        """Ids of workitems on some of these images, given by the names of their files."""
+        found = self._subjects.find_among(subject.image, images)
+        return list(dict.fromkeys(one.workitem_id for one in found))
 
     def called_otherwise(self, labels: Mapping[str, str]) -> list[str]:
         """Ids of workitems on images that are called otherwise now.

@@ -12,6 +12,11 @@ from hilum.errors import RECOVER, ConfigurationError, RecordsUnavailable, Record
 
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0
+# One that is away may just be silent: without these the system waits for it for many minutes.
+SILENT: dict[str, dict[str, int]] = {
+    "postgresql": {"connect_timeout": 5, "tcp_user_timeout": 8000},  # s, ms
+}
+ALL_WAIT = "all connections to the database wait for it"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")  # the file is no whole database
 GONE = "SQLITE_READONLY_DBMOVED"  # the file is no longer there
 TRANSIENT = (
@@ -54,8 +59,11 @@ class Database:
         self._patience = patience
         self._on_damage = on_damage
         try:
+            at = sa.make_url(url)
+            ours = SILENT.get(at.get_backend_name(), {})
+            given = {name: value for name, value in ours.items() if name not in at.query}
             # no error that is logged may show a value: some are patient data
-            self.engine = sa.create_engine(url, hide_parameters=True)
+            self.engine = sa.create_engine(at, hide_parameters=True, connect_args=given)
         except (ImportError, ValueError, sa.exc.ArgumentError) as error:
             raise ConfigurationError(f"database: {error}") from error
         if self.engine.dialect.name == "sqlite":
@@ -73,15 +81,16 @@ class Database:
             try:
                 with self.engine.begin() as connection:
                     outcome = work(connection)
-            except sa.exc.DBAPIError as error:
+            except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
                 waited = time.monotonic() - started
                 self._judge(error)
+                why = getattr(error, "orig", ALL_WAIT)
                 if waited > self._patience:
-                    text = f"the records do not answer for {waited:.0f} s: {error.orig}"
+                    text = f"the records do not answer for {waited:.0f} s: {why}"
                     raise RecordsUnavailable(text) from error
                 if not told and waited > TELL_AFTER:
                     told = True
-                    log.warning("the records do not answer (%s), waiting", error.orig)
+                    log.warning("the records do not answer (%s), waiting", why)
             else:
                 if told:
                     log.warning("the records answer again")
@@ -89,8 +98,10 @@ class Database:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _judge(self, error: sa.exc.DBAPIError) -> None:
+    def _judge(self, error: sa.exc.DBAPIError | sa.exc.TimeoutError) -> None:
         """Return if the same transaction may succeed later."""
+        if isinstance(error, sa.exc.TimeoutError):
+            return
         if _is_damage(error):
             self._on_damage(RecordsUnusable(f"database: {error.orig}: {RECOVER}"))
         if not _is_transient(error):

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from hilum.records import events, listing, owing, tables, unreadable
 from hilum.records.database import Database
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.rows import Condition, Rows, select
 from hilum.records.states import (
     ARRIVED,

@@ -2,25 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import Event
+from hilum.records.models.studies import Event
 from hilum.records.rows import Rows, select
 from hilum.records.states import EventKind
-
-
-class EndedAnalysis(NamedTuple):
-    """An analysis that gave findings: the number of that event, when that was, how long it took."""
-
-    event: int
-    module: str
-    ended_at: float
-    seconds: float
-
 
 Line = tuple[EventKind, str]
 
@@ -67,25 +56,6 @@ class EventRecords:
         kinds = (EventKind.RUNNING, EventKind.ANALYSED, EventKind.FAILED)
         last = self._rows.first_readable(event.kind.in_(kinds), order_by=event.id.desc())
         return last.at if last else 0.0
-
-    def analyses_after(self, number: int) -> list[EndedAnalysis]:
-        """The analyses that gave findings, by the events with a higher number, in order."""
-        begun = tables.event.alias("begun").c
-        began_at = (
-            sa.select(sa.func.max(begun.at))
-            .where(begun.study_uid == event.study_uid, begun.workitem_id == event.workitem_id)
-            .where(begun.kind == EventKind.RUNNING, begun.id < event.id)
-            .scalar_subquery()
-        )
-        workitem = tables.workitem.c
-        query = (
-            sa.select(event.id, event.at, began_at.label("began_at"), workitem.module)
-            .join(tables.workitem, workitem.id == event.workitem_id)
-            .where(event.id > number, event.kind == EventKind.ANALYSED)
-            .order_by(event.id)
-        )
-        rows = [row for row in select(self._database, query) if row.began_at is not None]
-        return [EndedAnalysis(r.id, r.module, r.at, r.at - r.began_at) for r in rows]
 
     def studies_ending(self, ending: str) -> list[str]:
         """UIDs that end so, of studies that something was noted of; it looks at every event."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hilum.records import tables, unreadable
 from hilum.records.assessed import Assessment
 from hilum.records.database import Database
-from hilum.records.models import WorkitemOutline
+from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.rows import Condition, TableRows
 from hilum.records.states import WorkitemKind
 

@@ -15,11 +15,9 @@ from hilum.records import tables, unreadable
 from hilum.records.assessed import Assessment, last_of_each, standing_with
 from hilum.records.database import insert_once
 from hilum.records.listed import StudyIdentifiers, key_of, marked, words_of_name
-from hilum.records.models import (
-    Delivery,
-    StudyAddress,
-    WorkitemOutline,
-)
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.studies import StudyAddress
+from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.rows import TableRows, insert
 from hilum.records.states import (
     ASSESSABLE,
@@ -30,7 +28,9 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import MeasurementSummary, NoteSummary, Summary, UrgencySummary, refusal_in
+from hilum.summary import Summary, refusal_in
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary, UrgencySummary
 from hilum.verdict import Verdict
 
 ADDRESS = 12  # characters

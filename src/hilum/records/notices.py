@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import Notice, NotifierStanding
+from hilum.records.models.alarms import Notice, NotifierStanding
 from hilum.records.rows import Rows, insert
 
 notice = tables.notice.c

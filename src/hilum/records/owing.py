@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from hilum.records import tables
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.rows import insert
 from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState
 

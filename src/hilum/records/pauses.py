@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import NotedPause
+from hilum.records.models.standings import NotedPause
 from hilum.records.rows import Rows, insert
 from hilum.records.states import PausedKind
 

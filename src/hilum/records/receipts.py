@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hilum.answers import Acceptance
 from hilum.records import owing, tables
 from hilum.records.database import Database
-from hilum.records.models import Delivery, DeliveryReceipt
+from hilum.records.models.deliveries import Delivery, DeliveryReceipt
 from hilum.records.rows import Condition, Rows, insert
 
 receipt = tables.receipt.c

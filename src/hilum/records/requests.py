@@ -1,6 +1,7 @@
 """What people have asked the gateway for."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.events import new_id
-from hilum.records.models import Request, Wish
+from hilum.records.models.requests import Request, Wish
 from hilum.records.rows import Rows
 from hilum.records.states import RequestAction
 
@@ -61,6 +62,10 @@ class RequestRecords:
     def one(self, number: int) -> Request:
         """The request with this number."""
         return self._rows.one(request.id == number)
+
+    def those(self, numbers: Iterable[int]) -> dict[int, Request]:
+        """The requests with these numbers."""
+        return {one.id: one for one in self._rows.find_among(request.id, numbers)}
 
     def waiting(self) -> list[Request]:
         """The requests without an answer that are done at once, the oldest first."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import WrittenResult
+from hilum.records.models.deliveries import WrittenResult
 from hilum.records.rows import Rows
 
 result = tables.result.c

@@ -1,12 +1,13 @@
 """Rows as values: a table, read and written as a frozen dataclass whose fields are its columns.
 
-Only the modules of this package use it. Outside, rows are the values of models.py.
+Only the modules of this package use it. Outside, rows are the values of `models`.
 """
 
 import dataclasses
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from hilum.records.database import Database, insert_once
 
 Model = TypeVar("Model")
+Key = TypeVar("Key", str, int)
 Condition = sa.ColumnElement[bool]
 Order = sa.ColumnElement[Any]
 NONE: Mapping[str, object] = {}
@@ -33,8 +35,12 @@ class TableRows(Generic[Model]):
     def __init__(self, table: sa.Table, model: type[Model]) -> None:
         self._table = table
         self._model = model
-        names = [field.name for field in dataclasses.fields(model)]  # type: ignore[arg-type]
-        self.query = sa.select(*(table.c[name] for name in names))
+
+    @cached_property
+    def query(self) -> sa.Select[Any]:
+        """All rows; made when it is first used, since most tables are not asked by a process."""
+        names = [field.name for field in dataclasses.fields(self._model)]  # type: ignore[arg-type]
+        return sa.select(*(self._table.c[name] for name in names))
 
     def select(
         self,
@@ -98,7 +104,7 @@ class Rows(TableRows[Model]):
             lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
         )
 
-    def find_among(self, column: sa.ColumnElement[str], values: Iterable[str]) -> Iterator[Model]:
+    def find_among(self, column: sa.ColumnElement[Key], values: Iterable[Key]) -> Iterator[Model]:
         """The rows whose `column` has one of `values`; of many values, a query asks for some."""
         wanted = sorted(set(values))
         for start in range(0, len(wanted), VALUES_IN_A_QUERY):
@@ -161,7 +167,7 @@ class Rows(TableRows[Model]):
 
 
 def insert(connection: sa.Connection, table: sa.Table, row: object) -> bool:
-    """Insert a value of models.py unless its primary key is there already; whether it was new."""
+    """Insert a value of `models` unless its primary key is there already; whether it was new."""
     return insert_once(connection, table, to_jsonable_python(row))
 
 

@@ -2,7 +2,7 @@
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import DestinationStanding, SourceStanding, WorklistStanding
+from hilum.records.models.standings import DestinationStanding, SourceStanding, WorklistStanding
 from hilum.records.rows import Rows
 from hilum.records.states import DestinationState
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from hilum.records import events, tables
 from hilum.records.database import Database
-from hilum.records.models import WorklistStep
+from hilum.records.models.requests import WorklistStep
 from hilum.records.rows import Rows, insert
 from hilum.records.states import STEPS_OPEN, EventKind
 

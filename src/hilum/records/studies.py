@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hilum.records import events, listing, tables
 from hilum.records.database import Database
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Removal, Study
+from hilum.records.models.studies import Removal, Study
 from hilum.records.rows import Rows, insert, select
 from hilum.records.states import EventKind, WorkitemState
 

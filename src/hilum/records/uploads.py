@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hilum.records import events, tables
 from hilum.records.database import Database
-from hilum.records.models import UploadedStudy
+from hilum.records.models.studies import UploadedStudy
 from hilum.records.rows import Rows, insert
 from hilum.records.states import EventKind
 

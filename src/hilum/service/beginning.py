@@ -1,6 +1,7 @@
 """What a process of the service does first."""
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -19,9 +20,17 @@ UNUSABLE = 74  # exit status (EX_IOERR of sysexits.h): our database is damaged o
 log = logging.getLogger(__name__)
 
 
-def open_records(site: Site) -> Records:
-    """Our records; the process ends when they prove damaged, and the supervisor stops the rest."""
-    return Records(records_url(site), on_damage=_end)
+def open_records(site: Site, patience: float = math.inf) -> Records:
+    """Our records; the process ends when they prove damaged, and the supervisor stops the rest.
+
+    `patience` is how long in s is waited for them later. Here they are waited for until they are
+    there: whoever is told of a death would look for it in vain.
+    """
+    records = Records(records_url(site), on_damage=_end)
+    if patience == math.inf:
+        return records
+    records.close()
+    return Records(records_url(site), patience, on_damage=_end)
 
 
 def _end(error: RecordsUnusable) -> NoReturn:

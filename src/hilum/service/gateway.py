@@ -79,7 +79,7 @@ class Gateway:
         modules, problems = discover(Place.of(site))
         for name, problem in problems.items():
             log.error("module %s cannot be used: %s", name, problem)
-        self._flow = flow = Flow(site, records, modules)
+        self._flow = flow = Flow(site, records, modules, problems=problems)
         durable.launch(durable.engine_url(site), self._pulse.executor)
         flow.outbox.start()
         older = (records, flow.workitems)

@@ -6,10 +6,9 @@ import resource
 import signal
 import threading
 import time
-import warnings
 from pathlib import Path
 
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.hints import HintSender
 from hilum.inbox.room import MEBIBYTE
 from hilum.inbox.starts import Starts
@@ -28,7 +27,6 @@ def receive(settings: Receiver, data: Path, hints: Path) -> None:
     die_with_parent()
     configure_logging(data)
     quieten_libraries()
-    warnings.simplefilter("ignore")  # they print element values
     threading.excepthook = _log_without_values
     threading.stack_size(THREAD_STACK)
     limit = data_bytes() + settings.memory_mb * MEBIBYTE  # what is loaded now is not counted

@@ -179,4 +179,4 @@ def _in_words(error: ssl.SSLError) -> str:
         return "it does not trust our certificate: name there who signed it"
     if "PROTOCOL" in reason or "CIPHER" in reason:
         return "it offers no TLS 1.2 or newer with a cipher of RFC 9325: update it"
-    return f"no TLS connection came about ({reason or type(error).__name__}): look into its log"
+    return f"the TLS connection failed ({reason or type(error).__name__}): look into its log"

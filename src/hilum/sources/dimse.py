@@ -9,7 +9,6 @@ import logging
 import os
 import selectors
 import socket
-import sys
 import threading
 import time
 import uuid
@@ -19,15 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiation
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.pdu_primitives import A_RELEASE
 from pynetdicom.transport import AssociationServer
 
-from hilum.config.site import Receiver
-from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
+from hilum.config.receiver import Receiver
+from hilum.dicom.uids import is_uid
 from hilum.hints import Aborted, Assessed, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
     OTHER_CONTENT,
@@ -42,26 +39,24 @@ from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut, TlsConnection
+from hilum.sources.negotiating import (
+    application_entity,
+    contexts_for,
+    contexts_for_all,
+    refused_storage,
+    related_classes,
+)
 from hilum.sources.rejecting import Rejecting, Trouble
 from hilum.sources.storing import SUCCESS, may_be_assessment, response, take_in
 from hilum.sources.traffic import Traffic
-from hilum.transport.commitment import COMMITMENT, answer_in
-from hilum.transport.dimse import (
-    MAXIMUM_PDU,
-    OUT_OF_RESOURCES,
-    TRANSFER_SYNTAXES,
-    VERIFICATION,
-    is_storage_class,
-)
+from hilum.transport.commitment import answer_in
+from hilum.transport.dimse import OUT_OF_RESOURCES
 from hilum.transport.tls import RenewedContext
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
-ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
-IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 TIDY_SECONDS = 0.5
 IDLE_TIDY_SECONDS = 2.0  # while there are no associations
 NO_ACCEPT_SECONDS = 0.2  # between two attempts to accept a connection where there is no room for it
-STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
 REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
     RejectionKind.CALLED: (1, 1, 7),
@@ -111,19 +106,18 @@ class StorageServer(AssociationServer):
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._connected),
             (evt.EVT_REQUESTED, self._requested),
-            (evt.EVT_SOP_COMMON, self._unknown_classes),
+            (evt.EVT_SOP_COMMON, related_classes),
             (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_EVENT_REPORT, self._commitment),
             (evt.EVT_ACSE_SENT, self._acse_sent),
         ]
         address = (settings.host, settings.port)
-        supported = [build_context(VERIFICATION), _answers_to_us()]
         super().__init__(
-            _application_entity(settings),
+            application_entity(settings),
             address,
             settings.ae_title,
-            supported,
+            contexts_for_all(),
             evt_handlers=handlers,
         )
 
@@ -214,7 +208,7 @@ class StorageServer(AssociationServer):
     # Associations
 
     def _requested(self, event: Any) -> None:
-        """Support whatever storage the sender proposes: no list of ours can be complete."""
+        """Reject the association, or support what the sender proposes."""
         acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
         sender = self._senders[event.assoc]
         sender.connection.requested = True
@@ -225,10 +219,9 @@ class StorageServer(AssociationServer):
             event.assoc.acse.send_reject(*REJECTIONS[rejection.kind])
             event.assoc.kill()  # returns when the rejection has gone out
             return
-        proposed = {context.abstract_syntax for context in requestor.requested_contexts}
         acceptor.supported_contexts = [
             *acceptor.supported_contexts,
-            *(build_context(uid, TRANSFER_SYNTAXES) for uid in proposed if is_storage_class(uid)),
+            *contexts_for(requestor),
         ]
 
     def _rejection(self, sender: _Sender) -> Cut | None:
@@ -249,24 +242,10 @@ class StorageServer(AssociationServer):
             return Cut(RejectionKind.ROOM, reason)
         return None
 
-    def _unknown_classes(self, event: Any) -> dict[Any, SOPClassCommonExtendedNegotiation]:
-        """Name the Storage Service as the service of private SOP classes (PS3.7 D.3.3.6)."""
-        items = {}
-        for context in event.assoc.requestor.requested_contexts:
-            if is_storage_class(context.abstract_syntax):
-                item = SOPClassCommonExtendedNegotiation()
-                item.sop_class_uid = context.abstract_syntax
-                item.service_class_uid = STORAGE_SERVICE_CLASS
-                items[context.abstract_syntax] = item
-        return items
-
     def _accepted(self, event: Any) -> None:
         sender = self._senders[event.assoc]
         sender.opened = True
-        taken = {context.abstract_syntax for context in event.assoc.accepted_contexts}
-        refused = {context.abstract_syntax for context in event.assoc.rejected_contexts} - taken
-        names = sorted(UID(uid).name for uid in refused if is_storage_class(uid))
-        if names:
+        if names := refused_storage(event.assoc):
             text = f"no transfer syntax it offers for {', '.join(names[:4])} is accepted"
             cure = "set the sender to offer Explicit VR Little Endian, too"
             self._refuse(RejectionKind.SYNTAX, f"{text}: {cure}", sender)
@@ -335,25 +314,7 @@ class StorageServer(AssociationServer):
         self._rejecting.note(kind, reason, sender.address, sender.caller, sender.called)
 
 
-def _answers_to_us() -> PresentationContext:
-    """Archives that call us to answer serve the class themselves (PS3.4 J.3.3, PS3.7 D.3.3.4)."""
-    context = build_context(COMMITMENT)
-    context.scu_role, context.scp_role = False, True
-    return context
-
-
 def _host(address: str) -> str:
     """The address of a sender as the settings write it: IPv4 where it is IPv4."""
     parsed = ipaddress.ip_address(address)
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
-
-
-def _application_entity(settings: Receiver) -> AE:
-    entity = AE(settings.ae_title)
-    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    entity.maximum_pdu_size = MAXIMUM_PDU
-    entity.maximum_associations = sys.maxsize  # it counts port probes too: we count ourselves
-    entity.acse_timeout = ASSOCIATION_REQUEST_SECONDS
-    entity.network_timeout = IDLE_SECONDS
-    return entity

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.inbox.room import MEBIBYTE
 from hilum.rejections import RejectionKind
 
@@ -79,7 +79,8 @@ class Traffic:
             else:
                 return ""
             counts = Counter(link.host for link in self._open)
-            reason = f"more than {most} connections {whose} are open: close some, or find out who"
+            cure = "close some, or find out who opens them"
+            reason = f"more than {most} connections {whose} are open: {cure}"
             silent = [link for link in crowd if not link.requested and link is not newcomer]
             if not silent:
                 return reason

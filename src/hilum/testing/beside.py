@@ -1,13 +1,15 @@
 """Modules that import `hilum_module`, tried without an environment of their own."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
 import hilum_module
+from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.errors import DicomError, UnreadableError
 from hilum.findings import Finding
@@ -15,8 +17,8 @@ from hilum.hosts.given import GivenInputs, Inquiry
 from hilum.hosts.shelf import Letter
 from hilum.module import Module, needs_of
 from hilum.module.declared import DeclaredParameter, parameters_class
-from hilum.module.description import Declared
-from hilum_module.serving import described, run_on
+from hilum.module.description import Declared, Judge
+from hilum_module.serving import NOT_TOLD, asked_of, described
 
 MOST_BYTES = 1 << 32  # of the masks that one run may give
 PARAMETERS = TypeAdapter(dict[str, DeclaredParameter])
@@ -28,7 +30,8 @@ def as_ours(module: type[Module]) -> type[Module]:
     if not any(isinstance(one, KINDS) for one in needs_of(module).values()):
         return module
     about = described(module)
-    declared = Declared.model_validate({name: about[name] for name in Declared.model_fields})
+    told = Declared.model_validate({name: about[name] for name in Declared.model_fields})
+    declared = told.with_judges(partial(_judge, module))
     members: dict[str, Any] = {
         "__module__": module.__module__,
         "__init__": lambda self: setattr(self, "inner", module()),
@@ -48,18 +51,35 @@ def _run(
     self: Any, *given: Any, parameters: BaseModel | None = None, **by_name: Any
 ) -> Iterable[Finding]:
     """What the module finds, through the same words as between two processes."""
-    inputs = GivenInputs(by_name or dict(zip(needs_of(self), given, strict=True)))
+    inputs = by_name or dict(zip(needs_of(self), given, strict=True))
+    chosen = parameters.model_dump(mode="json") if parameters else {}
+    items, arrays = _said(self.inner, inputs, {"parameters": chosen})
+    return exchange.judged(items, arrays, MOST_BYTES).items
+
+
+def _judge(module: type[Module], name: str) -> Judge:
+    """The function of its input called `name`, asked through the same words."""
+
+    def objection(series: Series) -> str:
+        [item], _ = _said(module(), {name: series}, {NOT_TOLD: name})
+        return str(item[NOT_TOLD])
+
+    return objection
+
+
+def _said(module: Any, inputs: Mapping[str, Any], order: dict[str, Any]) -> tuple[Any, Any]:
+    """What `module` says to `order`: JSON, and the arrays of it."""
+    given = GivenInputs(inputs)
 
     def answer(inquiry: dict[str, Any]) -> tuple[Any, Any]:
         try:
-            letter = inputs.answer(Inquiry.model_validate(inquiry))
+            letter = given.answer(Inquiry.model_validate(inquiry))
         except DicomError as error:
             letter = Letter([{"problem": str(error)}])
         return letter.items, letter.arrays
 
-    told = inputs.letter(parameters.model_dump(mode="json") if parameters else {})
+    told = given.letter(order)
     try:
-        found = run_on(self.inner, told.items, told.arrays, answer)
+        return asked_of(module, told.items, told.arrays, answer)
     except hilum_module.errors.DicomError as error:
         raise UnreadableError(str(error)) from error
-    return exchange.judged(*found, MOST_BYTES).items

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hilum.assembly import Arrival, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part

@@ -45,7 +45,7 @@ def check_worklist(
     worklist.close()
 
     restarted = open_worklist()
-    assert restarted.standing(completed) is IN_PROGRESS, "a step outlives a restart of ours"
+    assert _state(restarted, completed) is IN_PROGRESS, "a step outlives a restart of ours"
     told = restarted.report(completed, OURS, 50, "is analysed")
     assert told is StepAnswer.DONE, "the performer is known by its Transaction UID"
     _check_completed(restarted, completed, study, code)
@@ -64,12 +64,12 @@ def _check_offered(worklist: Worklist, steps: list[str], study: str, code: tuple
         assert is_uid(uid) and step.code[:2] == code, "a step says what is asked for"
         assert step.study_uid == study, "a step says on which study"
         assert step.is_ready, "a step says that its input is there"
-        assert worklist.standing(uid) is ProcedureStepState.SCHEDULED
+        assert _state(worklist, uid) is ProcedureStepState.SCHEDULED
 
 
 def _check_claimed(worklist: Worklist, uid: str) -> None:
     assert worklist.claim(uid, OURS) is StepAnswer.DONE
-    assert worklist.standing(uid) is IN_PROGRESS
+    assert _state(worklist, uid) is IN_PROGRESS
     assert worklist.claim(uid, THEIRS) is StepAnswer.CONFLICT, "only one performer has a step"
     again = worklist.claim(uid, OURS)
     if again is StepAnswer.CONFLICT:  # after a crash it is found out in this way
@@ -86,7 +86,7 @@ def _check_left(worklist: Worklist, uid: str) -> None:
     nothing = _performed(("x", "99X"), ())
     assert worklist.complete(uid, THEIRS, nothing) is StepAnswer.CONFLICT
     assert worklist.cancel(uid, THEIRS, nothing, "no") is StepAnswer.CONFLICT
-    assert worklist.standing(uid) is IN_PROGRESS
+    assert _state(worklist, uid) is IN_PROGRESS
 
 
 def _check_completed(worklist: Worklist, uid: str, study: str, code: tuple[str, str]) -> None:
@@ -94,19 +94,19 @@ def _check_completed(worklist: Worklist, uid: str, study: str, code: tuple[str, 
     series = OutputSeries(study, derived_uid("check_worklist", "series"), instances, "PACS")
     performed = _performed(code, (series,))
     assert worklist.complete(uid, OURS, performed) is StepAnswer.DONE
-    assert worklist.standing(uid) is ProcedureStepState.COMPLETED
+    assert _state(worklist, uid) is ProcedureStepState.COMPLETED
     again = worklist.complete(uid, OURS, performed)  # a crash came before it was noted
     assert again in (StepAnswer.DONE, StepAnswer.CONFLICT)
     cancelled = worklist.cancel(uid, OURS, performed, "too late")
     assert cancelled is not StepAnswer.DONE, "a step that has ended stays so"
-    assert worklist.standing(uid) is ProcedureStepState.COMPLETED
+    assert _state(worklist, uid) is ProcedureStepState.COMPLETED
 
 
 def _check_cancelled(worklist: Worklist, uid: str, code: tuple[str, str]) -> None:
     performed = _performed(code, ())
     assert worklist.claim(uid, OURS) is StepAnswer.DONE
     assert worklist.cancel(uid, OURS, performed, "it cannot be analysed") is StepAnswer.DONE
-    assert worklist.standing(uid) is ProcedureStepState.CANCELED
+    assert _state(worklist, uid) is ProcedureStepState.CANCELED
     again = worklist.cancel(uid, OURS, performed, "it cannot be analysed")
     assert again in (StepAnswer.DONE, StepAnswer.CONFLICT)
     assert worklist.claim(uid, THEIRS) is not StepAnswer.DONE, "a step that has ended stays so"
@@ -116,6 +116,15 @@ def _check_unknown(worklist: Worklist) -> None:
     unknown = derived_uid("check_worklist", "unknown")
     assert worklist.standing(unknown) is None, "what is not there is said to be gone"
     assert worklist.claim(unknown, OURS) is StepAnswer.GONE
+
+
+def _state(worklist: Worklist, uid: str) -> ProcedureStepState | None:
+    standing = worklist.standing(uid)
+    if standing is None:
+        return None
+    is_ours = standing.state is IN_PROGRESS
+    assert not (is_ours and standing.is_unwanted), "nobody wants it canceled"
+    return standing.state
 
 
 def _performed(code: tuple[str, str], outputs: tuple[OutputSeries, ...]) -> PerformedStep:

@@ -149,7 +149,7 @@ def require_classes(
 
 
 def _name(sop_class: str) -> str:
-    """As people say it."""
+    """The name of a SOP class as people say it."""
     return LABEL_MAP_NAME if sop_class == LABEL_MAP else UID(sop_class).name
 
 

@@ -39,10 +39,6 @@ class SendReport:
         reasons = sorted({file.reason or f"status {file.status}" for file in self.failed})
         return text + (f"; refused: {'; '.join(reasons)}" if reasons else "")
 
-    @property
-    def images_per_second(self) -> float:
-        return self.stored / self.seconds if self.seconds else 0.0
-
 
 def dicom_files(folder: Path) -> list[Path]:
     """Every file with the DICOM prefix (PS3.10 7.1) below `folder`, or `folder` itself, by name."""

@@ -68,8 +68,8 @@ MEANINGS = (  # the first one that fits
         NEVER,
         "the archive does not let us store: allow our calling AE title or user there",
     ),
-    Meaning(0x0105, 0x0106, NEVER, f"the archive takes an attribute for wrong: {VALIDATE}"),
-    Meaning(0x0117, 0x0121, NEVER, f"the archive takes the object for wrong: {VALIDATE}"),
+    Meaning(0x0105, 0x0106, NEVER, f"the archive says that an attribute is wrong: {VALIDATE}"),
+    Meaning(0x0117, 0x0121, NEVER, f"the archive says that the object is wrong: {VALIDATE}"),
     _one(0xA770, NEEDLESS, "the archive has this rejection note already: nothing is left to do"),
     _one(0xA771, NEVER, REJECTED_BEFORE),
     _one(

@@ -119,7 +119,7 @@ def _problem(
         with context.wrap_socket(plain, server_hostname=host) as connection:
             if tls is None:
                 cure = f"{our_side.set_tls}{our_side.then}"
-                return TlsProblem(f"it speaks TLS, and we call it in plain: {cure}")
+                return TlsProblem(f"it speaks TLS, and we call it without: {cure}")
             return _said_afterwards(connection, our_side)
     except ssl.SSLError as error:
         if tls is None:

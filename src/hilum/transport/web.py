@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hilum.config.logins import OAuth2
 from hilum.config.tls import Tls
@@ -320,26 +320,6 @@ def _in_time(response: "httpx.Response") -> Iterator[bytes]:
         if time.monotonic() - began > patience:
             raise httpx.ReadTimeout("it trickles in", request=response.request)
         yield chunk
-
-
-Item = TypeVar("Item")
-
-
-def batches(
-    items: Iterable[Item], size_of: Callable[[Item], int], limit: int
-) -> Iterator[list[Item]]:
-    """Groups of at most `limit` bytes, to be in memory at one time; a larger item is alone."""
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        length = size_of(item)
-        if batch and size + length > limit:
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += length
-    if batch:
-        yield batch
 
 
 def _content_of(response: "httpx.Response", most: int) -> bytes:

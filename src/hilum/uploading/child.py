@@ -17,7 +17,7 @@ from hilum.errors import UploadError, where
 from hilum.hints import HintSender, gateway_address
 from hilum.inbox import Inbox
 from hilum.inbox.room import is_full
-from hilum.logs import silence_libraries
+from hilum.logs import speak_alone
 from hilum.process import data_bytes, die_with_parent
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import UploadIntake
@@ -35,7 +35,7 @@ NO_MEMORY = "reading this needs more memory than an upload may have"
 def read_upload(data: Path, association: str, bounds: UploadBounds, talk: Connection) -> None:
     """Take in the files whose paths come by `talk` until it ends, and tell how far it is."""
     die_with_parent()
-    silence_libraries()
+    speak_alone()
     memory = data_bytes() + MEMORY
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     signal.signal(signal.SIGTERM, _end)

@@ -190,7 +190,8 @@ class Uploads:
     def tidy(self) -> None:
         """Delete what a console had begun that was killed; to be called before the first upload."""
         shutil.rmtree(self._data / UPLOADS, ignore_errors=True)
-        self._door.forget_unused()
+        with going_on("uploads", log):
+            self._door.forget_unused()
 
     def begin(self, wish: UploadWish, bounds: UploadBounds) -> Upload:
         """Begin an upload within `bounds`; `UploadError` if too many are under way."""
@@ -272,7 +273,7 @@ class UploadReader:
                     path.unlink()
                 ours.send_bytes(child.END)
             except (EOFError, OSError) as error:
-                raise UploadError("what reads it has ended: try once more") from error
+                raise UploadError("the process that reads it has ended: try once more") from error
             finally:
                 process.terminate()
                 process.join(END_SECONDS)
@@ -308,7 +309,9 @@ class UploadReader:
             try:
                 message = MESSAGE.validate_json(talk.recv_bytes(child.LONGEST_MESSAGE))
             except ValidationError as error:
-                raise UploadError("what reads it has lost its way: try once more") from error
+                raise UploadError(
+                    "the process that reads it gave no valid answer: try once more"
+                ) from error
             if isinstance(message, NewStudy):
                 self._answer(talk, message)
                 continue

@@ -25,7 +25,7 @@ from hilum.inbox.room import require_room
 from hilum.records import Records
 from hilum.records.states import EventKind
 from hilum.sources import Listed, Portion, Source
-from hilum.transport.web import batches
+from hilum.transport.batches import batches
 from hilum.watching.holdings import SiteHoldings
 from hilum.watching.standing import SourceLedger
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.records import Records
-from hilum.records.models import SourceStanding
+from hilum.records.models.standings import SourceStanding
 from hilum.records.states import PausedKind, SourceState
 from hilum.sources import Portion
 
@@ -83,7 +83,7 @@ class SourceLedger:
         try:
             self._write(values)
         except SQLAlchemyError as error:
-            text = "source %s: that cannot be written down (%s)"
+            text = "source %s: its state cannot be recorded (%s)"
             log.warning(text, self._now.name, type(error).__name__)
 
     def _write(self, standing: SourceStanding) -> None:

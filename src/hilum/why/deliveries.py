@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
+    PARKED,
     DeliveryState,
     DestinationState,
     EventKind,
     PausedKind,
     WorkitemState,
 )
+from hilum.records.turn import awaited_result, waits_until
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known, moment
-from hilum.wording import IN_ITS_TURN
+from hilum.wording import listed
 
 ALL_IS_WELL = "all is well: "
 CAUSE_OF = {
@@ -46,6 +49,8 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
     deliveries = known.deliveries.get(item.id, ())
     if not deliveries:
         return _owed_to_nobody(known, item, what)
+    if stuck := [one for one in deliveries if _waits_for_parked(known, one)]:
+        return _after_a_person(known, item, what, stuck)
     ranked = sorted(deliveries, key=lambda d: CAUSE_OF[d.state].rank)
     worst = CAUSE_OF[ranked[0].state]
     arrived = [delivery for delivery in deliveries if delivery.state in ARRIVED]
@@ -133,7 +138,7 @@ def _arrived(what: str, deliveries: Sequence[Delivery]) -> list[str]:
 
 def _place(delivery: Delivery) -> str:
     at = delivery.verified_at
-    return delivery.destination if at is None else f"{delivery.destination} since {moment(at)}"
+    return delivery.destination if at is None else f"{delivery.destination} (since {moment(at)})"
 
 
 def _said(known: Known, delivery: Delivery) -> str:
@@ -145,29 +150,51 @@ def _said(known: Known, delivery: Delivery) -> str:
         return f"it {ARRIVED_WORDS[state].format(_place(delivery))}"
     pause = known.pause(PausedKind.DESTINATION, name)
     if CAUSE_OF[state] is Cause.DELIVERING and pause:
-        paused = f"{name} is paused since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        paused = (
+            f"{name} has been paused since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        )
         return f"{paused}; it waits until {name} goes on"
     if CAUSE_OF[state] is Cause.DELIVERING and is_away and standing:
         problem = f" ({standing.problem})" if standing.problem else ""
-        away = f"{name} does not answer since {moment(standing.since)}{problem}"
+        away = f"{name} has not answered since {moment(standing.since)}{problem}"
         return f"{away}; it is sent as soon as {name} does"
-    if CAUSE_OF[state] is Cause.DELIVERING and _waits_for_its_turn(known, delivery):
-        return f"{name} gets it {IN_ITS_TURN}"
+    if CAUSE_OF[state] is Cause.DELIVERING and (until := _waits_until(known, delivery)):
+        return f"{name} gets it {until}"
     if state is DeliveryState.WAITING:
         return f"{name} gets it now"
     return f"{name}: {delivery.reason}" if delivery.reason else f"{name}: {state}"
 
 
-def _waits_for_its_turn(known: Known, delivery: Delivery) -> bool:
-    others = [one for several in known.deliveries.values() for one in several]
-    return delivery.destination in known.site.in_order and delivery.waits_for(others)
+def _waits_until(known: Known, delivery: Delivery) -> str:
+    return waits_until(delivery, known.items_by_id, known.all_deliveries, known.site.in_order)
+
+
+def _waits_for_parked(known: Known, delivery: Delivery) -> bool:
+    """Whether it is a note on a reader that waits for a result which only a person sends on."""
+    result = awaited_result(delivery, known.items_by_id, known.all_deliveries)
+    return result is not None and result.state in PARKED
+
+
+def _after_a_person(
+    known: Known, item: Workitem, what: str, stuck: Sequence[Delivery]
+) -> Explanation:
+    """What is to be said of a note on a result that is parked where the note is to go."""
+    names = listed(delivery.destination for delivery in stuck)
+    others = [one for one in known.deliveries[item.id] if one not in stuck]
+    command = f"hilum release {(item.about or '')[-SHOWN_DIGITS:]}"
+    return Explanation(
+        Cause.PARKED,
+        f"{what} waits, because the result that it is about is parked at {names}",
+        cures=(Cure(CureKind.RELEASE, "do what is said of the result, then send that", command),),
+        evidence=tuple(_said(known, delivery) for delivery in others),
+    )
 
 
 def _cures(
     known: Known, item: Workitem, worst: Cause, deliveries: Sequence[Delivery]
 ) -> tuple[Cure, ...]:
     if worst in TO_DO:
-        names = " and ".join(delivery.destination for delivery in deliveries)
+        names = listed(delivery.destination for delivery in deliveries)
         command = f"hilum release {item.id[-SHOWN_DIGITS:]}"
         return (Cure(CureKind.RELEASE, TO_DO[worst].format(names), command),)
     places = [delivery.destination for delivery in deliveries]

@@ -13,7 +13,7 @@ class Cause(StrEnum):
     NOT_TAKEN_IN = "image not taken in"  # images came, and were not accepted as they are
     GAPS = "slices missing"  # held: slices are missing inside a series
     SHORT = "shorter than announced"  # held: fewer images came than a series is to have
-    UNJUDGED = "cannot be judged"  # an error came up when the rules looked at it
+    UNJUDGED = "cannot be judged"  # a rule could not look at it: its module, the machine, an error
     PARKED = "parked"  # a destination refuses it
     NOT_SHOWN = "not shown"  # a destination took it and never showed it
     NO_LONGER_SHOWN = "no longer shown"  # an archive that has shown it does not have it now

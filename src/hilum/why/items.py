@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from hilum.dicom.doubt import held_for
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, EventKind, PausedKind, WorkitemKind, WorkitemState
 from hilum.summary import refusal_in
 from hilum.verdict import Verdict
@@ -171,7 +171,7 @@ def _cures_in(item: Workitem, verdict: Verdict) -> tuple[Cure, ...]:
 def _scheduled(known: Known, item: Workitem) -> Explanation:
     if pause := known.pause(PausedKind.MODULE, item.module):
         who = f"since {moment(pause.since)} by {pause.person}: {pause.reason}"
-        text = f"the analysis by {item.module} waits, because that module is disabled {who}"
+        text = f"the analysis by {item.module} waits, because that module has been disabled {who}"
         cure = Cure(CureKind.RESUME, "enable it", f"hilum modules enable {item.module}")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
     if item.failure is not None:

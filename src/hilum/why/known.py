@@ -6,17 +6,11 @@ from dataclasses import dataclass
 
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import (
-    Delivery,
-    DestinationStanding,
-    Event,
-    NotedPause,
-    Removal,
-    Study,
-    UploadedStudy,
-    Workitem,
-    WorklistStep,
-)
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.requests import WorklistStep
+from hilum.records.models.standings import DestinationStanding, NotedPause
+from hilum.records.models.studies import Event, Removal, Study, UploadedStudy
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, PausedKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
@@ -69,6 +63,16 @@ class Known:
             workers_at=records.executors.last_signs().get("worker", 0.0),
             steps=tuple(records.steps.of_study(study_uid)),
         )
+
+    @property
+    def items_by_id(self) -> dict[str, Workitem]:
+        """The workitems of the study."""
+        return {item.id: item for item in self.items}
+
+    @property
+    def all_deliveries(self) -> list[Delivery]:
+        """Those of all its workitems."""
+        return [one for several in self.deliveries.values() for one in several]
 
     @property
     def has_worker(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hilum.records.models import WorklistStep
+from hilum.records.models.requests import WorklistStep
 from hilum.records.states import StepState
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import Known

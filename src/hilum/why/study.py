@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from hilum.dicom.doubt import CORRECTED
 from hilum.inbox import QuarantinedObject, quarantined_in
-from hilum.records.models import Study, Workitem
+from hilum.records.models.studies import Study
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item
 from hilum.why.known import Known, moment
 from hilum.why.steps import of_steps
-from hilum.wording import counted, sentence
+from hilum.wording import NOT_JUDGED_NOW, NOT_JUDGED_YET, counted, sentence
 
 MOST_LOOKED_AT = 1000  # objects in quarantine, the latest ones, among which those of a study are
 MOST_NAMED = 3  # of them
@@ -86,7 +87,7 @@ def _waiting(known: Known, study: Study) -> Explanation:
             evidence=(came,),
         )
     cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum serve")
-    said = f"it is to be decided on since {moment(study.last_at + study.patience)}: {text}"
+    said = f"it has waited for a decision since {moment(study.last_at + study.patience)}: {text}"
     return Explanation(Cause.WAITING, said, since=study.first_at, cures=(cure,), evidence=(came,))
 
 
@@ -94,14 +95,19 @@ SLACK_SECONDS = 30.0  # after which a study that waits should have been decided 
 
 
 def _unjudged(known: Known, study: Study) -> Explanation:
-    cure = Cure(
-        CureKind.LOOK,
-        "it is tried again within an hour, and at each start of Hilum; report it to its makers"
-        " with the trace",
-        f"hilum trace {known.study_uid}",
-    )
-    at = known.last(EventKind.UNREADABLE)
-    return Explanation(Cause.UNJUDGED, f"the study {study.reason}", since=at, cures=(cure,))
+    said, since = f"the study {study.reason}", known.last(EventKind.UNREADABLE)
+    if study.reason.startswith(NOT_JUDGED_YET):
+        text = "have the module work again, then restart `hilum serve`"
+        cure, since = Cure(CureKind.LOOK, text, "hilum modules"), study.last_at
+    elif study.reason.startswith(NOT_JUDGED_NOW):
+        text = "it is tried again within a minute; see whether this machine has what it needs"
+        cure, since = Cure(CureKind.LOOK, text, "hilum check"), study.last_at
+    else:
+        text = "it is tried again within an hour, and at each start of Hilum; report it to its"
+        cure = Cure(
+            CureKind.LOOK, f"{text} makers with the trace", f"hilum trace {known.study_uid}"
+        )
+    return Explanation(Cause.UNJUDGED, said, since=since, cures=(cure,))
 
 
 def _without_workitem(known: Known, study: Study) -> Explanation:

@@ -24,6 +24,14 @@ class ProcedureStepState(StrEnum):
     CANCELED = "CANCELED"
 
 
+@dataclass(frozen=True)
+class StepStanding:
+    """How a step stands, and whether it says itself that somebody wants it canceled."""
+
+    state: ProcedureStepState
+    is_unwanted: bool = False
+
+
 class StepAnswer(Enum):
     """What a worklist answers to a performer."""
 
@@ -88,7 +96,7 @@ class Worklist(Protocol):
     def offered(self) -> list[OfferedStep]:
         """Every step that nobody has claimed."""
 
-    def standing(self, uid: str) -> ProcedureStepState | None:
+    def standing(self, uid: str) -> StepStanding | None:
         """How a step stands; None if the worklist does not know it."""
 
     def claim(self, uid: str, transaction_uid: str) -> StepAnswer:

@@ -10,7 +10,13 @@ from pydicom.dataset import Dataset
 
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import is_uid
-from hilum.worklists import OfferedStep, OutputSeries, PerformedStep, ProcedureStepState
+from hilum.worklists import (
+    OfferedStep,
+    OutputSeries,
+    PerformedStep,
+    ProcedureStepState,
+    StepStanding,
+)
 
 CANCEL_REQUESTED = 2  # Event Type ID (PS3.4 table CC.2.4-1)
 OURS = "99HILUM"  # the scheme of the code value of our station
@@ -18,6 +24,11 @@ WITHOUT_RESULT = ("110513", "DCM", "Discontinued for unspecified reason")  # of 
 LONGEST_TEXT = 1024  # characters of an ST (PS3.5 6.2)
 LONGEST_MEANING = 64  # and of an LO
 CODE = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
+WHY_CANCELED = (
+    "ProcedureStepCancellationDateTime",
+    "ReasonForCancellation",
+    "ProcedureStepDiscontinuationReasonCodeSequence",
+)
 ASKED_FOR = (  # of each step that is looked for
     "SOPInstanceUID",
     "ProcedureStepState",
@@ -63,13 +74,20 @@ def _study_of(ds: Dataset) -> str:
     return studies.pop() if len(studies) == 1 and all(map(is_uid, studies)) else ""
 
 
-def standing_in(ds: Dataset) -> ProcedureStepState | None:
-    """The state that a data set gives; None if that is none of the four."""
+def standing_in(ds: Dataset) -> StepStanding | None:
+    """How a data set says that a step stands; None if its state is none of the four.
+
+    There are worklists that write down who wants a step canceled while its performer is away. The
+    standard has no place for that but the one where a performer says why it has canceled a step.
+    """
     try:
         text = str(ds.get("ProcedureStepState") or "")
+        said = [ds, *(ds.get("ProcedureStepProgressInformationSequence") or ())]
+        is_unwanted = any(one.get(keyword) for one in said for keyword in WHY_CANCELED)
     except HOSTILE:
         return None
-    return next((state for state in ProcedureStepState if state == text), None)
+    state = next((state for state in ProcedureStepState if state == text), None)
+    return StepStanding(state, is_unwanted) if state else None
 
 
 def wanted_canceled_in(event: Dataset) -> str:

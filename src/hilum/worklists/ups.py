@@ -9,7 +9,7 @@ from pydantic import Field
 from hilum.config.ends import DicomNode
 from hilum.config.kinds import WorklistSettings
 from hilum.errors import DeliveryDelayed, DeliveryRefused, SourceDelayed, SourceRefused
-from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
+from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer, StepStanding
 from hilum.worklists.telling import StepTelling
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
@@ -23,6 +23,7 @@ SUCCESS = (0x0000, 0x0001, 0xB300, 0xB304, 0xB305, 0xB306)  # or it is so alread
 UNKNOWN = (0xC307, 0x0112)
 CONFLICTS = (0xC300, 0xC301, 0xC302, 0xC303, 0xC304, 0xC310)
 STATE = 0x00741000
+PROGRESS = 0x00741002  # Procedure Step Progress Information Sequence
 
 
 class UpsSettings(WorklistSettings, DicomNode):
@@ -63,20 +64,21 @@ class UpsWorklist(StepTelling):
                 found += [step] if step else []
         return found
 
-    def standing(self, uid: str) -> ProcedureStepState | None:
+    def standing(self, uid: str) -> StepStanding | None:
         from pydicom.tag import BaseTag
 
         from hilum.worklists.attributes import standing_in
 
         with self._asked() as association:
-            response, ds = association.send_n_get([BaseTag(STATE)], PUSH, uid, meta_uid=PULL)
+            wanted = [BaseTag(STATE), BaseTag(PROGRESS)]
+            response, ds = association.send_n_get(wanted, PUSH, uid, meta_uid=PULL)
         status = response.get("Status")
         if status in UNKNOWN:
             return None
-        state = standing_in(ds) if status in SUCCESS and ds is not None else None
-        if state is None:
-            raise self._error(status, f"the question for the step {uid}")
-        return state
+        standing = standing_in(ds) if status in SUCCESS and ds is not None else None
+        if standing is None:
+            raise self._error(status, f"the request for the step {uid}")
+        return standing
 
     def subscribe(self, uid: str) -> None:
         """Events would come by associations that are opened to us: that is not offered."""

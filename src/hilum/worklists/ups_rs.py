@@ -15,7 +15,7 @@ from hilum.errors import RESTART, SourceDelayed, SourceError, SourceRefused
 from hilum.transport.dicom_json import items_of
 from hilum.transport.web import Failures, Response
 from hilum.transport.web_socket import ChannelClient
-from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
+from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer, StepStanding
 from hilum.worklists.telling import StepTelling
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
@@ -77,7 +77,7 @@ class UpsRsWorklist(StepTelling):
                 return list(found.values())
         raise self._client.refusal(ENDLESS)
 
-    def standing(self, uid: str) -> ProcedureStepState | None:
+    def standing(self, uid: str) -> StepStanding | None:
         from hilum.worklists.attributes import data_set_of, standing_in
 
         answer = self._client.ask(
@@ -86,10 +86,10 @@ class UpsRsWorklist(StepTelling):
         items = [] if answer.status in GONE else self._items(answer)
         if not items:
             return None
-        state = standing_in(data_set_of(items[0]))
-        if state is None:
+        standing = standing_in(data_set_of(items[0]))
+        if standing is None:
             raise self._client.refusal(f"gives no state of the step {uid}: its log names the cause")
-        return state
+        return standing
 
     def subscribe(self, uid: str) -> None:
         """Create Subscription (PS3.18 11.10); the answer says where the channel is."""

@@ -12,7 +12,7 @@ from typing import Any
 from pydicom.uid import SegmentationStorage
 
 from hilum.errors import DeliveryError, HilumError
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, WorkitemState
 from hilum.transport.scu import Peer, Sent, store
 from hilum_lab.chaos.exams import SentStudy

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from hilum.errors import HilumError
 from hilum.privacy import make_private
 from hilum.records import Records
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.states import PARKED, DeliveryState, EventKind, WorkitemKind
 from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour, WebBehaviour
 from hilum_lab.archives.dicomweb import DicomwebArchive

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 from hilum.records.states import DeliveryState
 from hilum_lab.odd_archives.case import Act
 from hilum_lab.odd_archives.place import CaseOutcome
 from hilum_lab.odd_archives.run import TriedArchive
+from hilum_lab.odd_input.table import by_group
 
 LONGEST = 400  # characters of a cell
 PORT = re.compile(r"(127\.0\.0\.1:)\d+")
@@ -40,15 +40,8 @@ def as_markdown(rows: Sequence[TriedArchive]) -> str:
         HEAD,
         f"{len(rows)} archives, {cures} cures applied; {len(rows) - wrong} right, {wrong} wrong.\n",
     ]
-    numbered = list(enumerate(rows, start=1))
-    for title, group in groupby(numbered, key=lambda item: item[1].case.group):
-        parts.append(f"## {title}\n")
-        parts.append(
-            "| | the archive | shown | sent | state | what Hilum says | cure, and then | |"
-        )
-        parts.append("|--:|---|--:|--:|---|---|---|---|")
-        parts += [_line(number, row) for number, row in group]
-        parts.append("")
+    head = "| | the archive | shown | sent | state | what Hilum says | cure, and then | |"
+    parts += by_group(rows, (head, "|--:|---|--:|--:|---|---|---|---|"), _line)
     return "\n".join(parts)
 
 

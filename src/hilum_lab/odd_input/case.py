@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hilum.offline.report import ReportState
 from hilum_lab.odd_input.classic import CaseFiles, Maker
 
 
@@ -25,7 +26,7 @@ class MustRefuse:
     """No module may get anything, and the `words` (regular expressions) say why."""
 
     words: tuple[str, ...]
-    state: str = ""  # any that is no result, unless it is given
+    state: ReportState | None = None  # any that is no result, unless it is given
 
 
 Expected = MustReceive | MustRefuse
@@ -85,5 +86,5 @@ def received(slices: int = 12, *words: str, readable: bool = True) -> MustReceiv
     return MustReceive(slices, words, readable)
 
 
-def refused(*words: str, state: str = "") -> MustRefuse:
+def refused(*words: str, state: ReportState | None = None) -> MustRefuse:
     return MustRefuse(words, state)

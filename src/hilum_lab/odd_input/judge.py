@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hilum.offline.report import ReportState
 from hilum_lab.odd_input.case import Case, MustReceive, MustRefuse
 from hilum_lab.odd_input.phantom import GRADIENT, PhantomPlane, field
 from hilum_lab.odd_input.readers import Read, grid_difference
@@ -21,7 +22,7 @@ ROUNDING = 1.01  # half a stored value, with a slope of at most 2
 class Heard:
     """What Hilum made of a case: the state, its words, and what the module received, or None."""
 
-    state: str
+    state: ReportState
     words: str
     volume: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -96,7 +97,7 @@ def _not_refused(right: MustRefuse, heard: Heard) -> list[str]:
     faults = []
     if heard.volume is not None:
         faults.append("a module received it")
-    if right.state and heard.state != right.state:
+    if right.state and heard.state is not right.state:
         faults.append(f"it is {heard.state}, not {right.state}")
     return faults + _unsaid(right.words, heard)
 
@@ -105,7 +106,7 @@ def _not_received(right: MustReceive, heard: Heard, errors: Errors | None) -> li
     if heard.volume is None or errors is None:
         return ["no module received it", f"{right.slices} slices should have been"]
     faults = list(errors.faults)
-    if heard.state != "analysed":
+    if heard.state is not ReportState.ANALYSED:
         faults.append(f"it is {heard.state}")
     if len(heard.volume[0]) != right.slices:
         faults.append(f"{len(heard.volume[0])} slices, not {right.slices}")

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from hilum.offline import analyse_folder
 from hilum.offline.reading import Progress, in_lines, untold
-from hilum.offline.report import StudyReport
+from hilum.offline.report import ReportState, StudyReport
 from hilum_lab.odd_input.case import Case
 from hilum_lab.odd_input.classic import CaseFiles
 from hilum_lab.odd_input.installed import modules_installed
@@ -80,6 +80,6 @@ def _heard(case: Case, folder: Path, reports: Sequence[StudyReport], work: Path)
         words += (f.in_words() for f in report.findings if f.kind in ("note", "refusal"))
     remarks = [file for report in reports for file in report.files]
     words += in_lines((r for r in remarks if Path(r.path).is_relative_to(folder)), folder)
-    state = own[0].state if own else "passed over"
+    state = own[0].state if own else ReportState.PASSED_OVER
     volume = kept(work / "received", case.study_uid)
     return Heard(state, "; ".join(filter(None, words)), volume)

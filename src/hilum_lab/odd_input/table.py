@@ -1,7 +1,8 @@
 """The table of a run, as a page of the documentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Protocol, TypeVar
 
 from hilum_lab.odd_input.judge import JudgedCase
 
@@ -30,6 +31,23 @@ which makes the files, runs and judges them, and needs the packages of the tests
 """
 
 
+class GroupedCase(Protocol):
+    """A case of a group of cases."""
+
+    @property
+    def group(self) -> str: ...
+
+
+class TriedCase(Protocol):
+    """What came of a case."""
+
+    @property
+    def case(self) -> GroupedCase: ...
+
+
+Row = TypeVar("Row", bound=TriedCase)
+
+
 def as_markdown(rows: Sequence[JudgedCase]) -> str:
     """The page, a section for each group of cases."""
     wrong = sum(bool(row.wrong) for row in rows)
@@ -39,16 +57,21 @@ def as_markdown(rows: Sequence[JudgedCase]) -> str:
         f"{len(rows)} inputs: {received} received, {len(rows) - received} refused; "
         f"{len(rows) - wrong} right, {wrong} wrong.\n",
     ]
-    numbered = list(enumerate(rows, start=1))
-    for title, group in groupby(numbered, key=lambda item: item[1].case.group):
-        parts.append(f"## {title}\n")
-        parts.append(
-            "| | input | files | received, or the words of the refusal | mm | value | judges | |"
-        )
-        parts.append("|--:|---|--:|---|--:|--:|---|---|")
-        parts += [line_of(number, row) for number, row in group]
-        parts.append("")
+    head = "| | input | files | received, or the words of the refusal | mm | value | judges | |"
+    parts += by_group(rows, (head, "|--:|---|--:|---|--:|--:|---|---|"), line_of)
     return "\n".join(parts)
+
+
+def by_group(
+    rows: Iterable[Row], head: tuple[str, str], line: Callable[[int, Row], str]
+) -> Iterator[str]:
+    """The lines of a section for each group of cases: its title, its head, a line for each row."""
+    numbered = enumerate(rows, start=1)
+    for title, group in groupby(numbered, key=lambda item: item[1].case.group):
+        yield f"## {title}\n"
+        yield from head
+        yield from (line(number, row) for number, row in group)
+        yield ""
 
 
 def line_of(number: int, row: JudgedCase) -> str:

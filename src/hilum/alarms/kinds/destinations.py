@@ -12,15 +12,11 @@ A_WHILE = 300.0  # s; a restart of an archive takes less
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each destination of the settings of which that is so."""
     standings = facts.records.destinations.all()
-    pauses = facts.records.pauses
-    paused, until = pauses.of(PausedKind.DESTINATION), pauses.ended(PausedKind.DESTINATION)
-    for settings in facts.site.destination:
+    for settings, resumed in facts.unpaused(PausedKind.DESTINATION, facts.site.destination):
         standing = standings.get(settings.name)
-        if settings.name in paused:
-            continue  # nobody calls it
         if standing is None or standing.state is not DestinationState.UNREACHABLE:
             continue
-        if facts.now - max(standing.since, until.get(settings.name, 0.0)) >= A_WHILE:
+        if facts.now - max(standing.since, resumed) >= A_WHILE:
             yield Alarm(
                 f"destination {settings.name}",
                 Severity.ERROR,

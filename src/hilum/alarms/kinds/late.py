@@ -15,13 +15,10 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     standings = facts.records.destinations.all()
     before = facts.now - LATE_SECONDS
     late = facts.records.deliveries.studies_in(DeliveryState.DELAYED, owed_before=before)
-    pauses = facts.records.pauses
-    paused, until = pauses.of(PausedKind.DESTINATION), pauses.ended(PausedKind.DESTINATION)
-    for settings in facts.site.destination:
+    for settings, resumed in facts.unpaused(PausedKind.DESTINATION, facts.site.destination):
         standing = standings.get(settings.name)
         is_away = standing and standing.state is DestinationState.UNREACHABLE
-        came_back = max(standing.since if standing else 0.0, until.get(settings.name, 0.0))
-        if is_away or settings.name in paused or came_back > before:
+        if is_away or max(standing.since if standing else 0.0, resumed) > before:
             continue  # that is an alarm of its own, and what waited meanwhile takes its time
         if studies := late.get(settings.name, []):
             yield Alarm(

@@ -21,7 +21,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
                 f"{PREFIX}{settings.name}",
                 Severity.ERROR,
                 f"notifier {settings.name} cannot tell anybody of the alarms: {standing.problem}",
-                "`hilum notify` sends a message on trial and says what is wrong; what could not be "
+                "`hilum notify` sends a test message and says what is wrong; what could not be "
                 "told is sent as soon as that works",
                 since=standing.failing_since,
             )

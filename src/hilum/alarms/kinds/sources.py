@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.config.kinds import SourceSettings
-from hilum.records.models import SourceStanding
+from hilum.records.models.standings import SourceStanding
 from hilum.records.states import PausedKind, SourceState
 from hilum.severity import Severity
 
@@ -14,13 +14,10 @@ A_WHILE = 300.0  # s; a restart of an archive takes less
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each source of the settings of which that is so for a while."""
     standings = facts.records.sources.all()
-    pauses = facts.records.pauses
-    paused, until = pauses.of(PausedKind.SOURCE), pauses.ended(PausedKind.SOURCE)
-    for settings in facts.site.source:
+    for settings, resumed in facts.unpaused(PausedKind.SOURCE, facts.site.source):
         standing = standings.get(settings.name)
-        if standing is None or settings.name in paused:  # nobody watches it, or is to
+        if standing is None:  # nobody watches it
             continue
-        resumed = until.get(settings.name, 0.0)
         if standing.state is SourceState.REACHABLE:
             yield from _unwatched(facts.now, settings, standing, resumed)
         elif facts.now - max(standing.since, resumed) >= A_WHILE:

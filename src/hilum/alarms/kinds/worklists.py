@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.models import WorklistStep
+from hilum.records.models.requests import WorklistStep
 from hilum.records.states import PausedKind, StepState, WorklistState
 from hilum.severity import Severity
 from hilum.wording import counted
@@ -14,14 +14,11 @@ ENDING = (StepState.COMPLETING, StepState.CANCELLING)
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each worklist of the settings with such a problem that has lasted for a while."""
-    standings, pauses = facts.records.worklists.all(), facts.records.pauses
-    paused, until = pauses.of(PausedKind.WORKLIST), pauses.ended(PausedKind.WORKLIST)
-    for settings in facts.site.worklist:
+    standings, before = facts.records.worklists.all(), facts.now - A_WHILE
+    for settings, resumed in facts.unpaused(PausedKind.WORKLIST, facts.site.worklist):
         standing = standings.get(settings.name)
-        if standing is None or settings.name in paused:  # nobody asks it
+        if standing is None:  # nobody asks it
             continue
-        before = facts.now - A_WHILE
-        resumed = until.get(settings.name, 0.0)
         if standing.state is WorklistState.REACHABLE:
             steps = facts.records.steps.open_of(settings.name)
             untold = [one for one in steps if max(one.since, resumed) <= before and _is_untold(one)]

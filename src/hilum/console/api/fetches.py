@@ -11,7 +11,7 @@ from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
 from hilum.people.roles import Permission
-from hilum.records.models import Request
+from hilum.records.models.requests import Request
 from hilum.why.question import LONGEST
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]

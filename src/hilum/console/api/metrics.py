@@ -23,7 +23,7 @@ endpoints = resource()
 async def metrics(desk: OurDesk) -> Response:
     """How things stand as numbers. No label names a study, a patient or a sender."""
     registry = CollectorRegistry()
-    registry.register(SiteMetrics(desk.site, desk.records, desk.times))
+    registry.register(SiteMetrics(desk.site, desk.records))
     try:
         text = await desk.patience.answer_of(partial(generate_latest, registry))
     except TimeoutError:

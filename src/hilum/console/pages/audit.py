@@ -24,7 +24,7 @@ from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records import views
 
-endpoints = pages("Audit", place=11)
+endpoints = pages("Audit", place=12)
 
 DAY = r"^(\d{4}-\d\d-\d\d)?$"
 Text = Annotated[str, Form(max_length=256)]

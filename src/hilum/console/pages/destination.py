@@ -17,7 +17,7 @@ from hilum.destinations import checks_of
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
-from hilum.records.models import Wish
+from hilum.records.models.requests import Wish
 from hilum.records.states import ARRIVED, PARKED, DeliveryState, PausedKind, RequestAction
 from hilum.wording import counted
 

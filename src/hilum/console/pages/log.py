@@ -22,7 +22,7 @@ PAGE = 200  # lines
 ROLES = ("receiver", "source", "gateway", "worker", "console", log_files.MAIN)
 MOMENT = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d)?$"
 
-endpoints = pages("Log", place=9)
+endpoints = pages("Log", place=10)
 
 
 class ChosenLines(BaseModel):

@@ -5,6 +5,7 @@ import time
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from hilum.answers import Checked
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.checking import server_of
 from hilum.config.site import Rule
@@ -12,15 +13,16 @@ from hilum.console.cards import shown
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.needs import needs_in_words
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
+from hilum.errors import MachineError
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.place import Place
 from hilum.hosts.scratch import TRACEBACK
 from hilum.hosts.server import ServerHostSettings
 from hilum.hosts.server.checking import checks_of
 from hilum.module import ModuleFacts
+from hilum.module.takes import Takes
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -56,7 +58,7 @@ def _page(
         disabled=desk.records.pauses.get(PausedKind.MODULE, name),
         counts={state: n for (of, state), n in counts.items() if of == name},
         waiting=counts.get((name, WorkitemState.SCHEDULED), 0),
-        needs={key: needs_in_words(need) for key, need in desk.modules.needs.get(name, {}).items()},
+        takes=desk.modules.takes.get(name, Takes()),
         runs_in=desk.modules.runs_in.get(name, ""),
         rules=[_set(rule) for rule in desk.site.rule if rule.module == name],
         history=history,
@@ -65,7 +67,7 @@ def _page(
         card=shown(page) if page else "",
         card_is_toml=page is not None and page.is_toml,
         longest_reason=LONGEST_REASON,
-        has_server=_server(desk, name) is not None,
+        has_server=_has_server(desk, name),
     )
 
 
@@ -73,13 +75,30 @@ def _page(
 def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """Ask the inference server of the module, as `hilum check` does; a part of the page."""
     _facts(desk, name)
-    server = _server(desk, name)
-    if server is None:
-        raise HTTPException(404, "no inference server computes this module")
-    return desk.rendering.page(request, "checks.html", checks=list(checks_of(*server)))
+    try:
+        server = _server(desk, name)
+    except MachineError as error:
+        checks = [Checked("module", False, str(error))]
+    else:
+        if server is None:
+            raise HTTPException(404, "no inference server computes this module")
+        checks = list(checks_of(*server))
+    return desk.rendering.page(request, "checks.html", checks=checks)
+
+
+def _has_server(desk: Desk, name: str) -> bool:
+    """Whether a server can be tested; one that nobody can ask for just now may be."""
+    try:
+        return _server(desk, name) is not None
+    except MachineError:
+        return True
 
 
 def _server(desk: Desk, name: str) -> tuple[ServerHostSettings, type[AtServer]] | None:
+    """What computes the module, None where no server does.
+
+    Raises `MachineError` where it cannot be asked just now.
+    """
     if not isinstance(desk.site.host_for(name), ServerHostSettings):
         return None
     try:

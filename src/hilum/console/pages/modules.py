@@ -10,7 +10,7 @@ from hilum.console.endpoints import pages
 from hilum.hosts.walls import in_words, standing
 from hilum.module import ModuleFacts
 from hilum.people.roles import Permission
-from hilum.records.models import NotedPause
+from hilum.records.models.standings import NotedPause
 from hilum.records.states import PausedKind, WorkitemState
 
 endpoints = pages("Modules", place=5)

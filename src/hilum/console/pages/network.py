@@ -10,7 +10,7 @@ from hilum.console.endpoints import pages
 from hilum.inbox.updates import updates_in
 from hilum.people.roles import Permission
 from hilum.records import views
-from hilum.records.models import NotifierStanding
+from hilum.records.models.alarms import NotifierStanding
 from hilum.records.states import PARKED
 
 endpoints = pages("Network", place=6)

@@ -15,7 +15,7 @@ from hilum.people.accounts import identity_of
 from hilum.people.passwords import SHORTEST
 from hilum.people.roles import MAY, Permission, UserRole
 
-endpoints = pages("People", place=12)
+endpoints = pages("People", place=13)
 
 Name = Annotated[str, Form(max_length=64)]
 Password = Annotated[str, Form(max_length=2048)]

@@ -56,7 +56,7 @@ class PlaceDraft(EntryDraft):
 
     @property
     def title(self) -> str:
-        """Of its page."""
+        """The title of its page."""
         if self.name:
             return f"Settings of {self.name}"
         return f"New {self.place.noun} of kind {self.kind}"

@@ -47,7 +47,7 @@ class RuleDraft(EntryDraft):
 
     @property
     def title(self) -> str:
-        """Of its page."""
+        """The title of its page."""
         return f"Rule {self.name}" if self.name else "New rule"
 
 

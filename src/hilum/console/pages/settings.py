@@ -13,7 +13,7 @@ from hilum.console.endpoints import pages
 from hilum.people.roles import Permission
 from hilum.records import records_url
 
-endpoints = pages("Settings", place=13)
+endpoints = pages("Settings", place=14)
 
 
 @endpoints.get("/settings", Permission.CONFIGURE, response_class=HTMLResponse)

@@ -86,7 +86,7 @@ def found(
     request: Request, desk: OurDesk, visitor: OurVisitor, number: str, chosen: Chosen
 ) -> HTMLResponse:
     """The list of what a search finds."""
-    query = desk.finds.query(visitor.identity, number)
+    query = desk.finds.of(visitor.identity, number)
     if query is None:
         raise HTTPException(404, "this search is over: search again")
     return _list(request, desk, ListAddress(f"/finds/{number}", chosen), query)

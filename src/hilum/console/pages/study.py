@@ -27,8 +27,9 @@ from hilum.inbox import Inbox
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records import views
-from hilum.records.models import NotedPause, WrittenResult
-from hilum.records.models import Request as Asked
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.requests import Request as Asked
+from hilum.records.models.standings import NotedPause
 from hilum.records.states import (
     OWED,
     PARKED,

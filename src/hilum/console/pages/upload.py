@@ -5,23 +5,26 @@ them, a form does with one ZIP archive, or with a few files.
 """
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
 from hilum.console.multipart import FormPart, MultipartForm
 from hilum.console.uploading import UNBOUNDED, WantedUpload, begin, receive, upload_of
 from hilum.people.roles import Permission
+from hilum.uploading.made_up import can_be_made_for, made_up_study
 from hilum.uploading.talk import FileFate
 from hilum.uploading.uploads import Upload, UploadState
 from hilum.wording import counted
 
 MOST_SHOWN = 100  # studies
 
-endpoints = pages("Upload", place=8)
+endpoints = pages("Upload", place=9)
 
 
 @endpoints.get("/upload", Permission.ACT, response_class=HTMLResponse)
@@ -33,7 +36,25 @@ def upload_page(request: Request, desk: OurDesk, visitor: OurVisitor) -> HTMLRes
         destinations=desk.site.destination,
         before=[(one, _said(one)) for one in desk.uploads.all_of(visitor.identity)],
         console=desk.site.console,
+        made_up_for=[name for name, needs in desk.modules.needs.items() if can_be_made_for(needs)],
     )
+
+
+@endpoints.post("/upload/made-up", Permission.ACT)
+def upload_made_up(
+    desk: OurDesk, visitor: OurVisitor, module: Annotated[str, Form(max_length=64)] = ""
+) -> RedirectResponse:
+    """Have a made-up study go the way of any other; its results go nowhere."""
+    needs = desk.modules.needs.get(module, {})
+    if not can_be_made_for(needs):
+        raise HTTPException(422, "no study can be made up for a module that is called so")
+    contents = list(made_up_study(needs))
+    upload = begin(desk, visitor, WantedUpload())
+    for content in contents:
+        with told_as(409), upload.receiving() as file:
+            file.write(content)
+    upload.finish()
+    return RedirectResponse(f"/upload/{upload.number}", 303)
 
 
 @endpoints.post("/upload", Permission.ACT, streamed=True, max_body_size=UNBOUNDED)

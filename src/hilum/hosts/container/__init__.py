@@ -110,7 +110,7 @@ class ContainerHost:
     def _module(self, job: Job) -> ContainerModule:
         found = required_module(self.name, self._place)
         if not issubclass(found, ContainerModule):
-            raise ModuleError(f"{self.name} is no module in a container: take its [[host]] out")
+            raise ModuleError(f"{self.name} does not run in a container: remove its [[host]]")
         if facts_of(found).weights_sha256 != job.weights_sha256:
             raise ModuleError(EXCHANGED)
         module: ContainerModule = found()

@@ -52,8 +52,8 @@ class ServerHostSettings(HostSettings, WebAccount):
     answer_mb: int = Field(64, ge=1, description="Most MiB that the server may answer.")
     burned_in: Literal["refuse", "send"] = Field(
         "refuse",
-        description="Images that may show the patient's name in their pixels: they are not sent "
-        "and the module refuses them, or they are sent.",
+        description="What happens with images that may show the patient's name in their pixels: "
+        "the module refuses them, and they are not sent (refuse), or they are sent (send).",
     )
 
     def check(self) -> None:
@@ -115,7 +115,7 @@ class ServerHost:
     def _module(self) -> type[AtServer]:
         found = required_module(self.name, self._place)
         if not issubclass(found, AtServer):
-            raise ModuleError(f"{self.name} is no module on a server: take its [[host]] out")
+            raise ModuleError(f"{self.name} does not run on a server: remove its [[host]]")
         return found
 
     def _end(self, job: Job) -> None:
@@ -137,10 +137,10 @@ class ServerHost:
         return Terms(self._key, self._settings.burned_in == "send")
 
     def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
-        """As `hilum.hosts.child_process.Server` says."""
-        note = self._note if request.content else lambda: None
-        return self._exchange.ask(request, deadline, note)
+        """Ask the server, as `hilum.hosts.child_process.Server` says."""
+        return self._exchange.ask(request, deadline, self._note)
 
     def _note(self) -> None:
+        """Note each request of a run, also one without content: its path may say something, too."""
         if self._leaving and self._sent:
             self._leaving.begins(*self._sent)

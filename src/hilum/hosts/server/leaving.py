@@ -1,15 +1,19 @@
 """What leaves for a server is written in the audit trail before it leaves, once for each study."""
 
+import hashlib
 import logging
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from hilum.audit import AuditedAct, AuditedObject, Auditor, AuditOutcome, ObjectType
 from hilum.audit.auditor import SERVICE
 from hilum.errors import AuditUnavailable, ServerAway
 from hilum.hosts import Job
+from hilum.inbox import write_durably
 from hilum.servers.at_server import AtServer
 from hilum.wording import counted
+
+MARK = "sent-to-server"  # beside the findings while the study is sent or waits, in any worker
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +28,6 @@ class Leaving:
         self._data = data
         self._url = url
         self._unlooked = unlooked
-        self._noted: set[object] = set()  # what is being sent, also while it waits
 
     def begins(self, job: Job, module: type[AtServer]) -> None:
         """Note that the images of `job` leave, unless it is noted; then they may.
@@ -34,7 +37,8 @@ class Leaving:
         ServerAway
             It cannot be written down, so nothing may leave; the study waits.
         """
-        if _images_of(job) in self._noted:
+        mark, what = job.out / MARK, self._digest(job)
+        if _read(mark) == what:
             return
         images = counted(sum(map(len, job.inputs.values())), "image")
         looked = (
@@ -45,8 +49,10 @@ class Leaving:
         try:
             self._note(job, f"{module.name}: {images} as {module.sends}; {looked}")
         except AuditUnavailable as error:
-            raise ServerAway(f"no image leaves: {error}") from error
-        self._noted.add(_images_of(job))
+            raise ServerAway(f"no image is sent: {error}") from error
+        with suppress(OSError):  # a disk without room: it is noted twice
+            job.out.mkdir(parents=True, exist_ok=True)
+            write_durably(mark, what.encode())
 
     def refused(self, job: Job, why: str) -> None:
         """Note that the images of `job` have not left; `why` is what the refusal says."""
@@ -57,7 +63,7 @@ class Leaving:
 
     def ended(self, job: Job) -> None:
         """What is sent of the study from now on is sent anew."""
-        self._noted.discard(_images_of(job))
+        (job.out / MARK).unlink(missing_ok=True)
 
     def _note(self, job: Job, text: str, outcome: AuditOutcome | None = None) -> None:
         about = AuditedObject(ObjectType.SERVER, self._url, job.study_uid)
@@ -66,8 +72,15 @@ class Leaving:
                 SERVICE, AuditedAct.SENT_TO_SERVER, about, job.patient_id, text, outcome
             )
 
+    def _digest(self, job: Job) -> str:
+        """A number of what is sent, and of whom: more may come while it waits, or another name."""
+        images = sorted({str(part) for parts in job.inputs.values() for part in parts})
+        sent = repr((self._url, job.study_uid, job.patient_id, images))
+        return hashlib.sha256(sent.encode()).hexdigest()
 
-def _images_of(job: Job) -> object:
-    """The images of `job` and whose they are: while a study waits, more may come, or a patient."""
-    images = frozenset(part for parts in job.inputs.values() for part in parts)
-    return job.study_uid, job.patient_id, images
+
+def _read(mark: Path) -> str:
+    try:
+        return mark.read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""

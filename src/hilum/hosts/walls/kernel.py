@@ -32,7 +32,7 @@ def syscall(number: int, *arguments: object) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """As `syscall`."""
+    """Call prctl; raises as `syscall` does."""
     padded = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
     return _checked(_library.prctl(option, *padded))
 

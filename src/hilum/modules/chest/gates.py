@@ -79,7 +79,7 @@ class GateBounds:
         return cls(**json.loads(text))
 
     def write(self) -> str:
-        """As JSON, keys sorted."""
+        """Write it as JSON with sorted keys."""
         return json.dumps(vars(self), sort_keys=True)
 
 

@@ -49,7 +49,7 @@ class Calibration:
         return cls(bounds=bounds, **fields)
 
     def write(self) -> str:
-        """As JSON, keys sorted."""
+        """Write it as JSON with sorted keys."""
         return json.dumps(asdict(self), sort_keys=True)
 
 

@@ -31,8 +31,9 @@ def segmented(
     for label, structure in zip(card.label, structures, strict=True):
         yield Measurement(codes.VOLUME, structure.volume_ml, codes.MILLILITRE, structure)
         if label.whole and reaches_edge(structure):
-            text = f"{structure.name} reaches the edge of the images and may be cut off"
-            yield Note(text, caution=True)
+            yield Note(
+                f"{structure.name} reaches the edge of the images and may be cut off", caution=True
+            )
     yield Note(card.basis)
     yield from (Note(warning) for warning in card.warnings)
 

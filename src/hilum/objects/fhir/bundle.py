@@ -62,7 +62,13 @@ class FhirResult:
         return [_Transaction(writing.report).encoded()]
 
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
-        return _Transaction(writing.report, tuple(identities), reason).encoded()
+        of_readers = {
+            file.identity
+            for file in writing.analysis.replaced
+            if not any(one["resourceType"] == REPORT for one in _resources_in([file]))
+        }
+        results = tuple(identity for identity in identities if identity not in of_readers)
+        return _Transaction(writing.report, results, reason).encoded()
 
     def write_assessment(
         self, writing: Writing, identities: Sequence[str], word: ReaderWord
@@ -113,6 +119,7 @@ class _Transaction:
     def _left_over(self, resources: Sequence[Json]) -> Iterator[Json]:
         """Observations of the replaced result that this one does not have, taken back.
 
+        Of a result that is taken back, also what readers said of it.
         With the device that they name. A server may never have had them: who sends them looks.
         """
         there = {_uid_of(resource) for resource in resources}
@@ -143,10 +150,10 @@ class _Transaction:
     def _subject(self) -> Json:
         """Whose it is, by the identifier that the images state, if they state one."""
         patient = Patient.of(self.analysis.patient_and_study)
-        if not patient.id:
+        if not patient.id.strip():
             return {}
         name, universal, kind = patient.issuer
-        identifier = numbered("MR", patient.id, name)
+        identifier = numbered("MR", patient.id, name.strip())
         if universal and kind in ("ISO", "URI"):
             identifier["system"] = f"urn:oid:{universal}" if kind == "ISO" else universal
         return {"subject": logical("Patient", identifier)}

@@ -70,7 +70,7 @@ def stamp(
 
 
 def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "", number: int = 1) -> str:
-    """The UID of one object: from the id of the run (`hilum.runs`), its kind, variant and number.
+    """The UID of one object, by the run (`hilum.runs`), its kind, variant and number.
 
     The images and the module are in it once more, for who writes objects without a run.
     """

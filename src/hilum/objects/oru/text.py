@@ -1,7 +1,7 @@
 """The result as lines of text that a reader takes into a report: numbers first, marked as a draft.
 
-What a module says in its own words, such as the names of structures and its remarks, stays in the
-language of the module.
+What a module of somebody else says in its own words, such as the names of structures and its
+remarks, stays in the language of that module.
 """
 
 from collections.abc import Iterator
@@ -50,11 +50,11 @@ def in_parts(text: str) -> list[str]:
 
 def _what_is_wrong(report: Report, said: ReportWords) -> Iterator[str]:
     for urgency in report.urgencies:
-        yield f"{said.urgent}{said.colon} {clause(urgency.text)}."
+        yield f"{said.urgent}{said.colon} {said.told(clause(urgency.text))}."
     if refusal := report.analysis.findings.refusal:
-        yield f"{said.refused}{said.colon} {clause(refusal.text)}."
+        yield f"{said.refused}{said.colon} {said.told(clause(refusal.text))}."
     if report.analysis.incomplete:
-        yield f"{said.incomplete}{said.colon} {clause(report.analysis.incomplete)}."
+        yield f"{said.incomplete}{said.colon} {said.told(clause(report.analysis.incomplete))}."
 
 
 def _numbers(report: Report, said: ReportWords) -> Iterator[str]:
@@ -91,11 +91,11 @@ def _name(measurement: Measurement, said: ReportWords) -> str:
 
 def structure_name(structure: Structure, said: ReportWords) -> str:
     """What a reader calls it, with the side in the language where the label does not say it."""
-    side = structure.side
+    side, name = structure.side, said.told(structure.label)
     if side is None or side.meaning.lower() in words(structure.label):
-        return structure.label
+        return name
     sides = {codes.LEFT: said.left, codes.RIGHT: said.right}
-    return f"{structure.label}, {sides.get(side, side.meaning.lower())}"
+    return f"{name}, {sides.get(side, side.meaning.lower())}"
 
 
 def _changes(report: Report, said: ReportWords) -> Iterator[str]:
@@ -117,20 +117,23 @@ def _outcomes(report: Report, said: ReportWords) -> Iterator[str]:
 
 def _outcome(classification: Classification, said: ReportWords) -> str:
     outcome = classification.outcome
-    label = outcome.label if outcome else said.indeterminate
-    scores = ", ".join(f"{score.label} {percent(score.value)}" for score in classification.scores)
-    return f"{said.most_similar}{said.colon} {label} ({scores}). {classification.basis}"
+    label = said.told(outcome.label) if outcome else said.indeterminate
+    given = ((said.told(score.label), percent(score.value)) for score in classification.scores)
+    scores = ", ".join(f"{name} {value}" for name, value in given)
+    basis = said.told(classification.basis)
+    return f"{said.most_similar}{said.colon} {label} ({scores}). {basis}"
 
 
 def _remarks(report: Report, said: ReportWords) -> Iterator[str]:
     findings = report.analysis.findings
     films = {film.film.uid: film for film in report.films}
     for refusal in (r for r in findings.refusals if r.image):
-        text = f"{said.refused}{said.colon} {clause(refusal.text)}."
+        text = f"{said.refused}{said.colon} {said.told(clause(refusal.text))}."
         yield _of_film(films.get(refusal.image or ""), text, said)
     for note in findings.notes:
-        caution = f"{said.low_confidence}{said.colon} {clause(note.text)}."
-        yield _of_film(films.get(note.image or ""), caution if note.caution else note.text, said)
+        caution = f"{said.low_confidence}{said.colon} {said.told(clause(note.text))}."
+        text = caution if note.caution else said.told(note.text)
+        yield _of_film(films.get(note.image or ""), text, said)
     for table in findings.of(Table):
         yield from table.sentences
 

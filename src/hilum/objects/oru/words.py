@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hilum.config.hl7 import Language
+from hilum.objects.oru.sentences import translated
 from hilum.objects.report.rows import BEYOND, WITHIN
 from hilum.results import WithdrawalReason
 
 
 @dataclass(frozen=True)
 class ReportWords:
-    """The words of one language; `names` are for what was measured, by the meaning of its code.
+    """The words of one `language`; `names` are for what was measured, by the meaning of its code.
 
     `reasons` are those that Hilum itself gives for a withdrawal.
     """
 
+    language: Language
     draft: str
     withdrawn: str
     made_by: str
@@ -39,8 +41,13 @@ class ReportWords:
         """Why a result is withdrawn; what a person says stays as it is."""
         return self.reasons[given] if isinstance(given, WithdrawalReason) else given
 
+    def told(self, text: str) -> str:
+        """What Hilum or a module says in English, in this language where that is known."""
+        return translated(text, self.language, self.comma)
+
 
 ENGLISH = ReportWords(
+    language="en",
     draft="Result of a program, a draft: no physician has checked it.",
     withdrawn="This result was withdrawn",
     made_by="Analysed by {title}, version {version}.",
@@ -62,6 +69,7 @@ ENGLISH = ReportWords(
     reasons={reason: reason for reason in WithdrawalReason},
 )
 GERMAN = ReportWords(
+    language="de",
     draft="Ergebnis eines Programms, ein Entwurf: nicht ärztlich geprüft.",
     withdrawn="Dieses Ergebnis wurde zurückgezogen",
     made_by="Ausgewertet von {title}, Version {version}.",
@@ -99,6 +107,7 @@ GERMAN = ReportWords(
     },
 )
 FRENCH = ReportWords(
+    language="fr",
     draft="Résultat d'un programme, une ébauche : aucun médecin ne l'a vérifié.",
     withdrawn="Ce résultat a été retiré",
     made_by="Analysé par {title}, version {version}.",

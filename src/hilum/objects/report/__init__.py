@@ -7,7 +7,6 @@ from functools import cached_property
 from PIL import Image
 
 from hilum.dicom import codes
-from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.findings import (
     Change,
@@ -35,10 +34,10 @@ from hilum.objects.report.films import (
     films_of,
 )
 from hilum.objects.report.maps import mapped
+from hilum.objects.report.origin import ResultOrigin
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
-from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 NO_WARNING = "No technical warning. This says nothing about what the images show."
@@ -251,36 +250,9 @@ class Report:
         """What is said of a study of several films."""
         return conclusion(self.analysis.findings, self.films) if len(self.films) > 1 else None
 
-    @cached_property
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        """Where the result comes from: which images, which model, why, when."""
-        return (*self.about, *self.provenance)
-
     @property
-    def about(self) -> tuple[tuple[str, str], ...]:
-        """The images that were analysed."""
-        series = tuple(("Images", describe(each)) for each in self.analysis.all_series)
-        return series or (("Images", "no series of this study was suitable"),)
-
-    @property
-    def provenance(self) -> tuple[tuple[str, str], ...]:
-        """Why these images, which model, and when."""
-        module, reasons = self.analysis.module, self.analysis.reasons
-        weights = f"SHA-256 {module.weights_sha256[:12]}"
-        return (
-            *(((self._why, "; ".join(reasons)),) if reasons else ()),
-            ("Model", f"{module.title}, version {module.version}, weights {weights}"),
-            *(
-                (("Parameters", "; ".join(self.analysis.settings)),)
-                if self.analysis.settings
-                else ()
-            ),
-            ("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"),
-        )
-
-    @property
-    def _why(self) -> str:
-        return "Chosen because" if self.analysis.inputs else "Not chosen"
+    def origin(self) -> ResultOrigin:
+        return ResultOrigin(self.analysis)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -318,7 +290,7 @@ class Report:
         urgent = (urgency.sentence for urgency in self.urgencies)
         drawn = (f"{DRAWN_BY}: {one.label}." for one in findings.of(Drawing))
         said = (*urgent, *first, *self.notes, *tables, *plots, *drawn, spread, defined, *changes)
-        chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
+        chosen = (f"{self.origin.why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
     @property
@@ -332,19 +304,3 @@ def _structure(segment: Structure) -> tuple[str, ...]:
     places = (segment.code, segment.modifier, segment.side)
     coded = (part for code in places for part in (code or ("", ""))[:2])
     return (*coded, segment.label)
-
-
-def describe(series: Series) -> str:
-    """Name, number of images and voxel size of a series."""
-    number = series.header.integer("SeriesNumber")
-    name = f"{series.description or 'unnamed series'}{f' (series {number})' if number else ''}"
-    name = f"{name}, {series.label}" if series.label else name
-    count = len(series.frames) or len(series.instances)
-    parts = [name, f"{series.modality}, {counted(count, 'image')}"]
-    spacing = series.frames[0].pixel_spacing if series.frames else None
-    if spacing is not None and series.stack.spacing is not None:
-        sides = (*spacing, series.stack.spacing)
-        parts.append(" x ".join(f"{side:.2f}" for side in sides) + " mm")
-    elif size := series.instances[0].size:
-        parts.append(f"{size[1]} x {size[0]} pixels")
-    return ", ".join(parts)

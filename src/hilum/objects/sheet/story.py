@@ -47,8 +47,9 @@ def sheets(report: Report, theme: Theme) -> tuple[Sheet, ...]:
     """One on a volume; of films a sheet for each, and a summary before several."""
     if not report.films:
         blocks = tuple(_volume(report, theme))
-        analysed = report.analysis.instances
-        return (Sheet("", report.about, blocks, report.provenance, analysed, _roomy(blocks)),)
+        origin, analysed = report.origin, report.analysis.instances
+        facts = origin.provenance
+        return (Sheet("", origin.images, blocks, facts, analysed, _roomy(blocks)),)
     each = [_film(report, film, theme) for film in report.films]
     return (*_summary(report, theme), *each)
 
@@ -171,7 +172,7 @@ def _summary(report: Report, theme: Theme) -> Iterator[Sheet]:
     bases = tuple(dict.fromkeys(basis for film in report.films for basis in film.bases))
     blocks += _remarks("What to know", bases, report.notes, theme)
     place = f"Summary of {len(report.films)} films of this study"
-    yield Sheet(place, (), tuple(blocks), report.facts, report.analysis.instances)
+    yield Sheet(place, (), tuple(blocks), report.origin.facts, report.analysis.instances)
 
 
 def _cards(films: Sequence[FilmReport], theme: Theme) -> Cards:
@@ -218,7 +219,7 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
     place = f"{film.name} of {film.count}" if film.count > 1 else ""
     about = (("Film", film.description),)
     shown = (film.film.instance,)
-    return Sheet(place, about, tuple(blocks), report.provenance, shown, _roomy(blocks))
+    return Sheet(place, about, tuple(blocks), report.origin.provenance, shown, _roomy(blocks))
 
 
 def _roomy(blocks: Sequence[Block]) -> int | None:

@@ -1,9 +1,9 @@
 """How the tables of an older Hilum become those of this one: one file per step in versions/.
 
-To change a table: change `tables.py`, add the next file to versions/ (the last one shows the shape)
-and name it in `schema.HEAD`. A test compares the outcome with `tables.py`, from an empty database
-and from the first one, on SQLite and PostgreSQL. A step may use nothing of Hilum: what it needs is
-written down in it as it was then.
+To change a table: change it in `tables`, add the next file to versions/ (the last one shows the
+shape) and name it in `schema.HEAD`. A test compares the outcome with `tables`, from an empty
+database and from the first one, on SQLite and PostgreSQL. A step may use nothing of Hilum: what it
+needs is written down in it as it was then.
 
 All steps are one transaction. A step that fails, or a process that is killed, leaves the database
 as it was, so no copy is made before.
@@ -71,7 +71,6 @@ def run_steps(connection: sa.Connection) -> None:
     from alembic import command  # it takes time, and is seldom needed
     from alembic.config import Config
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")

@@ -32,17 +32,17 @@ class Share:
 
     @property
     def value(self) -> float | None:
-        """From 0 to 1; None of nothing."""
+        """The share, from 0 to 1; None of nothing."""
         return self.count / self.of if self.of else None
 
     @property
     def low(self) -> float:
-        """From 0 to 1."""
+        """The lower end of the interval, from 0 to 1."""
         return self._bound(-1)
 
     @property
     def high(self) -> float:
-        """From 0 to 1."""
+        """The upper end of the interval, from 0 to 1."""
         return self._bound(1)
 
     def _bound(self, side: int) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.states import ARRIVED, DeliveryState, EventKind
 from hilum.records.views.study_list import StudyView, WorkitemView
 from hilum.records.views.timeline import TraceLine

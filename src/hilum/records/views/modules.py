@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from hilum.records import Records
 from hilum.records.analyses import AnalysisOutline
 from hilum.records.views.now import Chart
-from hilum.summary import MeasurementSummary
+from hilum.summary.numbers import MeasurementSummary
 
 DAY = 86400.0
 DAYS = 30  # that are looked at

@@ -42,7 +42,7 @@ class Chart:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """How many there were in all bars together."""
         return sum(self.bars)
 
     @property

@@ -7,12 +7,12 @@ from hilum.config.kinds import DestinationSettings, SourceSettings, WorklistSett
 from hilum.config.site import Site
 from hilum.inbox import quarantined_in
 from hilum.records import Records
-from hilum.records.models import (
+from hilum.records.models.requests import WorklistStep
+from hilum.records.models.standings import (
     DestinationStanding,
     NotedPause,
     SourceStanding,
     WorklistStanding,
-    WorklistStep,
 )
 from hilum.records.states import (
     ARRIVED,

@@ -27,7 +27,7 @@ class HourOfDeliveries:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """How many there are together."""
         return self.delivered + self.late + self.failed + self.under_way
 
 

@@ -6,7 +6,9 @@ from operator import attrgetter
 from typing import TypeVar
 
 from hilum.records import Records
-from hilum.records.models import Delivery, Removal, Study, WorkitemOutline, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.studies import Removal, Study
+from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.search import StudyQuery
 from hilum.records.states import PROVEN, StudyState, WorkitemKind, WorkitemState
 from hilum.records.views.finding import PAGE, find, page_count

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from hilum.records import Records
-from hilum.records.models import Delivery
-from hilum.records.states import DeliveryState, DestinationState, EventKind
-from hilum.wording import IN_ITS_TURN
+from hilum.records.models.deliveries import Delivery
+from hilum.records.states import OWED, DeliveryState, DestinationState, EventKind
+from hilum.records.turn import waits_until
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,27 @@ def events(records: Records, study_uid: str) -> list[TraceLine]:
 
 
 def _planned(records: Records, study_uid: str, in_order: Collection[str]) -> list[TraceLine]:
-    modules = records.workitems.modules_of(study_uid)
+    items = {item.id: item for item in records.workitems.of_study(study_uid)}
     standings = records.destinations.all().values()
     unreachable = {s.name for s in standings if s.state is DestinationState.UNREACHABLE}
-    deliveries = records.deliveries.owed_of(modules)
+    deliveries = records.deliveries.of_workitems(items)
+    owed = [one for one in deliveries if one.state in OWED]
     return [
         TraceLine(
-            at=owed.next_attempt or owed.owed_at,
+            at=one.next_attempt or one.owed_at,
             kind=EventKind.NEXT,
-            text=_next(owed, owed.destination in in_order and owed.waits_for(deliveries))
-            + (", as soon as it answers" if owed.destination in unreachable else ""),
-            workitem=owed.workitem_id,
-            module=modules[owed.workitem_id],
+            text=_next(one, waits_until(one, items, deliveries, in_order))
+            + (", as soon as it answers" if one.destination in unreachable else ""),
+            workitem=one.workitem_id,
+            module=items[one.workitem_id].module,
         )
-        for owed in deliveries
+        for one in sorted(owed, key=lambda one: one.owed_at)
     ]
 
 
-def _next(owed: Delivery, waits: bool) -> str:
-    if waits:
-        return f"{owed.destination} gets it {IN_ITS_TURN}"
+def _next(owed: Delivery, until: str) -> str:
+    if until:
+        return f"{owed.destination} gets it {until}"
     if owed.state is DeliveryState.ASKED:
         return f"{owed.destination} is asked for the results again"
     return f"attempt {owed.attempts + 1} at {owed.destination}"

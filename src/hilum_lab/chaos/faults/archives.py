@@ -7,7 +7,7 @@ from pydicom.uid import EncapsulatedPDFStorage
 
 from hilum.comparison.priors import NOT_LOOKED_UP
 from hilum.records.states import EventKind
-from hilum.summary import NoteSummary
+from hilum.summary.remarks import NoteSummary
 from hilum_lab.archives.behaviour import EVERY, DimseBehaviour
 from hilum_lab.chaos import gate
 from hilum_lab.chaos.exams import SentStudy

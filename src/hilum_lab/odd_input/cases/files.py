@@ -13,6 +13,7 @@ from pydicom.uid import (
 )
 
 from hilum.dicom.part10 import PREAMBLE, prefix
+from hilum.offline.report import ReportState
 from hilum_lab.odd_input.case import CaseGroup, received, refused
 from hilum_lab.odd_input.classic import CaseFiles, Maker
 
@@ -155,7 +156,11 @@ GROUP.add(
 GROUP.add(
     "file meta group of another object in one file",
     one(6, _of_another_object),
-    refused(r"1 file, SOP Instance UID of the file meta group", r"1 slice missing", state="held"),
+    refused(
+        r"1 file, SOP Instance UID of the file meta group",
+        r"1 slice missing",
+        state=ReportState.HELD,
+    ),
 )
 GROUP.add(
     "UID of more than 64 characters in the last file",
@@ -165,7 +170,7 @@ GROUP.add(
 GROUP.add(
     "one file cut off",
     one(6, lambda dataset: whole(dataset)[:-200]),
-    refused(r"1 file, not a readable DICOM object", r"1 slice missing", state="held"),
+    refused(r"1 file, not a readable DICOM object", r"1 slice missing", state=ReportState.HELD),
 )
 GROUP.add(
     "deflated",

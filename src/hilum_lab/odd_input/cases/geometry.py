@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hilum.offline.report import ReportState
 from hilum_lab.odd_input.case import CaseGroup, received, refused
 from hilum_lab.odd_input.classic import CaseFiles, Maker
 from hilum_lab.odd_input.phantom import (
@@ -116,12 +117,12 @@ GROUP.add(
 GROUP.add(
     "one slice missing",
     without(6),
-    refused(r"\b1 slice missing", state="held"),
+    refused(r"\b1 slice missing", state=ReportState.HELD),
 )
 GROUP.add(
     "four slices missing in two places",
     without(4, 5, 9, 10),
-    refused(r"\b4 slices missing", state="held"),
+    refused(r"\b4 slices missing", state=ReportState.HELD),
 )
 GROUP.add(
     "one gap, and no image number missing",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hilum.offline.report import ReportState
 from hilum_lab.odd_input.case import CaseGroup, received, refused
 from hilum_lab.odd_input.classic import CaseFiles, Maker, changed
 from hilum_lab.odd_input.phantom import CORONAL, planes
@@ -26,7 +27,9 @@ def half(**attributes: Any) -> Any:
     return make
 
 
-GROUP.add("two patients in one series", half(**OTHER), refused(r"(?i)patient", state="held"))
+GROUP.add(
+    "two patients in one series", half(**OTHER), refused(r"(?i)patient", state=ReportState.HELD)
+)
 GROUP.add(
     "two issuers of the PatientID in one series",
     half(IssuerOfPatientID="ELSEWHERE"),
@@ -36,7 +39,7 @@ GROUP.add("empty PatientID in every second image", half(PatientID=""), received(
 GROUP.add(
     "empty PatientID, name and birth date of another person",
     half(**(OTHER | {"PatientID": ""})),
-    refused(r"(?i)patient", state="held"),
+    refused(r"(?i)patient", state=ReportState.HELD),
 )
 GROUP.add(
     "no patient in any image",
@@ -46,7 +49,7 @@ GROUP.add(
 GROUP.add(
     "no patient in every second image",
     half(PatientID="", PatientName="", PatientBirthDate=""),
-    refused(r"(?i)patient", state="held"),
+    refused(r"(?i)patient", state=ReportState.HELD),
 )
 GROUP.add("another birth date in every second image", half(PatientBirthDate="19501231"), received())
 

@@ -1,0 +1,5 @@
+"""What all tables of our records belong to."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
