@@ -17,6 +17,9 @@ from hilum.offline import analyse_folder
 from hilum.study.runs import run_uid
 from plugin import install_plugin
 from tests.objects import validators
+from tests.objects.validators import judge
+
+__all__ = ["judge"]
 
 CHOOSING = '''\
 """How much of the volume is brighter than a threshold."""
@@ -107,7 +110,9 @@ def test_more_than_a_message_holds_is_refused():
 
 
 def test_a_rule_is_looked_at_at_the_start_and_the_report_tells_what_it_sets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    judge: validators.Judge,
 ) -> None:
     install_plugin(tmp_path / "package", monkeypatch, CHOOSING, "choosing", "Choosing")
     rule = {"module": "choosing", "parameters": {"treshold": 0.25}}
@@ -124,4 +129,4 @@ def test_a_rule_is_looked_at_at_the_start_and_the_report_tells_what_it_sets(
     assert "threshold = 0.25" in text and 'name = "first"' in text
     assert validators.dciodvfy(path) == []
     assert validators.dsrdump_complaints(path) == []
-    assert validators.dicom_sr_validator(path) == []
+    assert judge.complaints(path) == []

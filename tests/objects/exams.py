@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
@@ -44,11 +46,24 @@ NAMES = {
 }
 
 
+def unchanged(_: Dataset) -> None:
+    """A clean exam."""
+
+
 def write_exam(
-    folder: Path, change: Callable[[Dataset], None] = lambda _: None, shape=(14, 30, 27)
+    folder: Path, change: Callable[[Dataset], None] = unchanged, shape=(14, 30, 27)
 ) -> Study:
     """A T1 series of one oblique block, 1.5 x 1.2 x 1 mm, each image passed through `change`."""
+    for index, content in enumerate(_images(change, shape)):
+        (folder / f"{index}.dcm").write_bytes(content)
+    return read_study(folder)
+
+
+@lru_cache(20)  # most tests want the clean one
+def _images(change: Callable[[Dataset], None], shape: tuple[int, int, int]) -> list[bytes]:
+    """Its files."""
     slices, rows, columns = shape
+    files = []
     rng = np.random.default_rng(1)
     tilt = np.deg2rad(10)
     row_direction, column_direction = (1.0, 0.0, 0.0), (0.0, np.cos(tilt), np.sin(tilt))
@@ -85,8 +100,8 @@ def write_exam(
         change(image)
         image.file_meta = FileMetaDataset()
         image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        image.save_as(folder / f"{index}.dcm", enforce_file_format=True)
-    return read_study(folder)
+        files.append(as_file(image))
+    return files
 
 
 def read_study(folder: Path) -> Study:

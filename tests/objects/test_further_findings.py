@@ -58,7 +58,7 @@ def test_they_are_stored_and_said_in_words(tmp_path):
     ]
 
 
-def test_every_object_on_a_volume_tells_them(tmp_path):
+def test_every_object_on_a_volume_tells_them(tmp_path, judge):
     study = exams.write_exam(tmp_path, shape=(6, 12, 12))
     series = study.series[0]
     uid = series.instances[2].sop_instance_uid
@@ -68,7 +68,7 @@ def test_every_object_on_a_volume_tells_them(tmp_path):
     assert (shown.label, shown.place) == ("largest nodule", "image 3")
     assert not Report(analysis).films
     written = dict(write_objects(analysis))
-    assert_told(written, tmp_path)
+    assert_told(written, tmp_path, judge)
     assert uid in str(written["sr"])
 
 
@@ -89,14 +89,14 @@ def test_a_picture_of_the_modules_own_is_shown_and_named(tmp_path, shape):
     assert "Flow chart" in " ".join(page.extract_text() for page in pages)
 
 
-def test_every_object_on_a_film_tells_them(tmp_path):
+def test_every_object_on_a_film_tells_them(tmp_path, judge):
     study = films.write_films(tmp_path, [films.drawn()])
     uid = films.instances(study)[0].sop_instance_uid
     written = dict(write_objects(films.analysis_of(study, *all_of(uid))))
-    assert_told(written, tmp_path)
+    assert_told(written, tmp_path, judge)
 
 
-def assert_told(written, folder):
+def assert_told(written, folder, judge):
     pages = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages
     page = " ".join(" ".join(p.extract_text() for p in pages).split())
     for words in ("URGENT", "free air", "Nodules", "upper left", "4 mm", "largest nodule"):
@@ -106,10 +106,10 @@ def assert_told(written, folder):
     assert "Urgent: the program sees free air." in report
     assert "Nodules - lobe: upper left, size: 4 mm." in report
     assert "DRAFT, not checked by anybody (Impression)" in report
-    assert_valid(written["sr"], folder)
+    assert_valid(written["sr"], folder, judge)
 
 
-def test_every_object_names_the_module_whose_findings_were_used(tmp_path):
+def test_every_object_names_the_module_whose_findings_were_used(tmp_path, judge):
     study = exams.write_exam(tmp_path, shape=(6, 12, 12))
     other = ModuleFacts("other", "3", "Other module", "a" * 64)
     plain = exams.analysis_of(study, study.series[0])
@@ -121,4 +121,4 @@ def test_every_object_names_the_module_whose_findings_were_used(tmp_path):
     assert "part = the findings of other 3" in told
     pages = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages
     assert "the findings of other 3" in " ".join(page.extract_text() for page in pages)
-    assert_valid(written["sr"], tmp_path)
+    assert_valid(written["sr"], tmp_path, judge)

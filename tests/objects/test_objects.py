@@ -267,7 +267,7 @@ def test_another_program_reads_the_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_structure_that_was_not_found_has_the_volume_0(tmp_path, alone):
+def test_a_structure_that_was_not_found_has_the_volume_0(tmp_path, alone, judge):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
     whole = analysis.findings.segments[2]
@@ -282,7 +282,7 @@ def test_a_structure_that_was_not_found_has_the_volume_0(tmp_path, alone):
         (group,) = _groups(objects["sr"])
         assert child(group, codes.TRACKING_IDENTIFIER).TextValue == "Lesion, left"
         assert child(group, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 0
-        assert validators.dicom_sr_validator(saved["sr"]) == []
+        assert judge.complaints(saved["sr"]) == []
     assert "Lesion, left 0.00 mL" in _pdf_text(objects["pdf"])
     _assert_valid(saved)
 
@@ -466,7 +466,7 @@ def test_real_studies(tmp_path, name):
 @pytest.mark.parametrize(
     "kind", some(["changes", "without segmentation", "refusal", "segments"], every=2)
 )
-def test_report_obeys_tid_1500(tmp_path, kind):
+def test_report_obeys_tid_1500(tmp_path, kind, judge):
     study = exams.write_exam(tmp_path, shape=(6, 16, 15))
     analysis = exams.analysis_of(study, study.series[0])
     if kind == "refusal":
@@ -476,7 +476,7 @@ def test_report_obeys_tid_1500(tmp_path, kind):
     kinds = ("sr",) if kind == "without segmentation" else ("seg", "sr")
     regions = "segments" if kind == "segments" else "outlines"
     path = _save(_objects(analysis, kinds=kinds, regions=regions), tmp_path)["sr"]
-    assert validators.dicom_sr_validator(path) == []
+    assert judge.complaints(path) == []
 
 
 def _objects(*arguments, **options):

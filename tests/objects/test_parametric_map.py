@@ -41,7 +41,7 @@ def test_what_cannot_be_one_is_refused_where_it_is_made(tmp_path: Path) -> None:
             ParametricMap(wrong, DIFFUSION, codes.MILLILITRE, "Diffusion")
 
 
-def test_it_is_sent_drawn_and_told(tmp_path: Path) -> None:
+def test_it_is_sent_drawn_and_told(tmp_path: Path, judge: validators.Judge) -> None:
     study = exams.write_exam(tmp_path, shape=(6, 12, 12))
     series = study.series[0]
     given: list[Finding] = [map_of(series), map_of(series, "Diffusion again")]
@@ -71,7 +71,7 @@ def test_it_is_sent_drawn_and_told(tmp_path: Path) -> None:
     assert "0 to 1.5 mL" in page
     told = [e.value for e in written["sr"].iterall() if e.keyword == "TextValue"]
     assert "Map of Diffusion: 0 to 1.5 mL." in told
-    assert_valid(written["sr"], tmp_path)
+    assert_valid(written["sr"], tmp_path, judge)
     shown = Report(analysis).marked[0]
     assert (shown.label, shown.value, shown.place) == ("Diffusion", "0 to 1.5 mL", "image 3")
     assert np.ptp(np.asarray(shown.image).astype(int), axis=2).max() > 50, "in colour"

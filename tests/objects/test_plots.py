@@ -15,7 +15,7 @@ from hilum.objects import write_objects
 from hilum.objects.report.course import Stroke, Words
 from hilum.objects.report.graph import Graph
 
-from . import exams
+from . import exams, validators
 from .test_shapes import assert_valid
 
 LEFT = Curve("Left", (0, 10, 20), (1, 4, 2))
@@ -63,7 +63,7 @@ def test_its_lines_lie_where_the_numbers_say() -> None:
     )
 
 
-def test_it_is_drawn_and_told(tmp_path: Path) -> None:
+def test_it_is_drawn_and_told(tmp_path: Path, judge: validators.Judge) -> None:
     exchange.save(Findings((PLOT,)), tmp_path / "out")
     assert exchange.load(tmp_path / "out").items == (PLOT,)
     [summary] = exchange.summary(Findings((PLOT,)))
@@ -78,6 +78,6 @@ def test_it_is_drawn_and_told(tmp_path: Path) -> None:
         assert words in page, words
     told = [e.value for e in written["sr"].iterall() if e.keyword == "TextValue"]
     assert "Wash-in - Left, signal over time in s: 1 at 0; 4 at 10; 2 at 20." in told
-    assert_valid(written["sr"], tmp_path)
+    assert_valid(written["sr"], tmp_path, judge)
     plain = dict(write_objects(replace(analysis, findings=Findings()), ("sc",)))["sc"]
     assert written["sc"].Rows > plain.Rows + 200
