@@ -17,6 +17,7 @@ from hilum.config.receiver import Receiver
 from hilum.hints import Hint, HintReceiver
 from hilum.process import fork_server
 from hilum.service.receiver import receive
+from hilum.service.roles import PROCESSES
 from hilum_lab.network.processes import available_port, listens
 from tests.patience import PATIENCE, until
 
@@ -163,7 +164,7 @@ def running_receiver(folder: Path, data: Path | None = None, **settings: Any) ->
     hints = HintReceiver(folder / "hints")
     output = folder / "receiver.output"
     data = data or folder / "data"
-    process = fork_server("hilum.service.supervisor").Process(  # as `hilum serve` starts it
+    process = fork_server(PROCESSES).Process(  # as `hilum serve` starts it
         target=_serve, args=(receiver, data, folder / "hints", output)
     )
     process.start()

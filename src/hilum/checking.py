@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 
-from hilum.comparison.norms import Norms
 from hilum.config.ends import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError, HilumError
@@ -72,6 +71,10 @@ def _of_rules(site: Site) -> dict[str, type[Module]]:
 
 def check_norms(site: Site) -> None:
     """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
+    if not site.norms:
+        return
+    from hilum.comparison.norms import Norms  # it takes time, and most sites have none
+
     norms = Norms(site.norms)
     named = tuple(dict.fromkeys(table.settings.module for table in norms.tables))
     installed, problems = discover(Place.of(site), named)

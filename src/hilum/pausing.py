@@ -16,7 +16,7 @@ from hilum.hints import Asked, HintSender, Resumed, gateway_address, wake_addres
 from hilum.records import Records
 from hilum.records.models.standings import NotedPause
 from hilum.records.states import PausedKind
-from hilum.wording import suggestion
+from hilum.wording import listed, suggestion
 
 LONGEST_REASON = 200  # characters
 AUDITED = {
@@ -62,7 +62,7 @@ def kind_called(site: Site, name: str, wanted: PausedKind | None = None) -> Paus
         return found[0]
     if found:
         what, options = (
-            " and ".join(f"a {kind}" for kind in found),
+            listed(f"a {kind}" for kind in found),
             " or ".join(f"`--kind {kind}`" for kind in found),
         )
         raise HilumError(f"{name} is {what}: add {options}")
@@ -133,7 +133,7 @@ def resume(site: Site, records: Records, kind: PausedKind, name: str) -> str:
 def waiting_for(records: Records, destinations: Iterable[str]) -> str:
     """Which of `destinations` are paused, as the end of a sentence; "" if none is."""
     paused = sorted(set(destinations) & records.pauses.of(PausedKind.DESTINATION).keys())
-    names = " and ".join(paused)
+    names = listed(paused)
     return f"; {names} {'is' if len(paused) == 1 else 'are'} paused, so it waits" if paused else ""
 
 

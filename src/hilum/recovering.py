@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from hilum.config.site import Site
 from hilum.engine import durable
-from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import ConfigurationError, RecordsUnusable
 from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
 from hilum.records.copies import Copies, Copy, newest_event
+from hilum.records.executors import DEAD_SECONDS
 from hilum.records.migrations.others import still_there
 from hilum.records.restoring import (
     go_on_counting,

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 IN_ITS_TURN = (  # where the results of a study go one after the other
     "once the earlier results and notes of this study have arrived there, are parked or cancelled"
@@ -49,6 +49,12 @@ def clauses(*parts: str) -> str:
     """`parts` as one sentence, also where one of them came with a full stop of its own."""
     *before, last = (part for part in parts if part)
     return "; ".join([*(re.sub(r"(?<!\.)\.$", "", part) for part in before), last])
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as one says them: "a", "a and b", "a, b and c"; "" for none."""
+    *before, last = [*names] or [""]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def how_to_decide(study_uid: str) -> str:

@@ -9,6 +9,7 @@ import typer
 from hilum.cli.app import AsJson
 from hilum.errors import MissingPartError
 from hilum.process import fork_server
+from hilum.service.roles import PROCESSES
 
 
 def demo(
@@ -17,7 +18,7 @@ def demo(
     exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
 ) -> None:
     """Start a clinical network, put a brain MR exam and a chest film through it."""
-    fork_server(preload="hilum.service.supervisor")  # it imports beside us
+    fork_server(PROCESSES)  # it imports beside us
     from hilum_lab.demo import Demo
 
     raise typer.Exit(Demo(exam=exam, once=once, as_json=as_json).run())

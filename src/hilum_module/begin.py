@@ -1,8 +1,8 @@
 """The first thing that the interpreter of an environment runs; its walls stand already.
 
-Called with the folder of the environment's packages, what names the module, and the descriptors of
-the pipe and of both memories. The interpreter was started without the packages (`-I -S`), so
-nothing of them has run before.
+Called with the folder of the environment's packages, what names the module, "instance" or "class"
+(what is needed of it), and the descriptors of the pipe and of both memories. The interpreter was
+started without the packages (`-I -S`), so nothing of them has run before.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import socket
 import sys
 
 
-def main(packages: str, target: str, *descriptors: str) -> None:
+def main(packages: str, target: str, needed: str, *descriptors: str) -> None:
     """Be the process of a module until Hilum ends."""
     site.addsitedir(packages)
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - quick
@@ -30,7 +30,8 @@ def main(packages: str, target: str, *descriptors: str) -> None:
 
     pipe, given, found = map(int, descriptors)
     with mmap.mmap(given, 0, prot=mmap.PROT_READ) as images, mmap.mmap(found, 0) as memory:
-        serve(target, packages, socket.socket(fileno=pipe), images, memory)
+        makes = needed == "instance"
+        serve(target, packages, makes, socket.socket(fileno=pipe), images, memory)
 
 
 if __name__ == "__main__":

@@ -38,19 +38,26 @@ Given = Union[Series, "tuple[Film, ...]", Findings, None]  # for one input
 
 
 def serve(
-    target: str, packages: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap
+    target: str,
+    packages: str,
+    makes: bool,
+    pipe: socket.socket,
+    given: mmap.mmap,
+    found: mmap.mmap,
 ) -> None:
     """Load the class that `target` names (module:Class), then run one job after the other.
 
-    One with `with_model` gets the folder that `packages` lies in, which holds its model. `given` is
-    the memory in which Hilum leaves what the module gets, `found` takes what it found or asks.
+    One with `with_model` gets the folder that `packages` lies in, which holds its model. Unless it
+    `makes` an instance, which may load a model, only the functions of the inputs can be asked.
+    `given` is the memory in which Hilum leaves what the module gets, `found` takes what it found or
+    asks.
     """
     name, _, attribute = target.partition(":")
     try:
         cls = getattr(importlib.import_module(name), attribute)
         if hasattr(cls, "with_model"):
             cls = cls.with_model(Path(packages).parent)
-        module = cls()
+        module = cls() if makes else cls
         length = letters.put(found, [described(module)])
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
         _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))

@@ -461,6 +461,7 @@ def test_a_list_of_studies_is_fetched_and_each_is_told(tmp_path: Path) -> None:
         address = house.records.identifiers.addresses(["1.2.3"])["1.2.3"]
         assert f'<a href="/studies/{address}">A1</a>' in shown
         assert "A2 failed Not fetched: it is not there" in text_of(shown)
+        assert "<td></td></tr>" in shown  # nothing is said of the third one yet
         house.records.requests.answer(third.id, False, "not fetched")
         assert "every 2s" not in client.get(path).text
         with house.client(UserRole.ADMINISTRATOR) as another:

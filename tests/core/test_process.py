@@ -19,6 +19,7 @@ from hilum.process import (
     lasting,
     start_time,
 )
+from hilum.service.roles import PROCESSES
 from tests.patience import PATIENCE, until
 
 
@@ -80,7 +81,7 @@ def test_ps_shows_what_a_process_is() -> None:
 def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None:
     for _ in range(2):  # the second time it is the successor of a server that died
         ours, theirs = multiprocessing.Pipe()
-        child = fork_server("hilum.service.supervisor").Process(target=_named, args=(theirs,))
+        child = fork_server(PROCESSES).Process(target=_named, args=(theirs,))
         child.start()
         assert ours.recv() == "ready"
         server = _server_of(child.pid)
@@ -101,7 +102,7 @@ def _collecting(pipe) -> None:
 
 def test_what_is_forked_looks_for_garbage_only_among_its_own() -> None:
     ours, theirs = multiprocessing.Pipe()
-    child = fork_server("hilum.service.supervisor").Process(target=_collecting, args=(theirs,))
+    child = fork_server(PROCESSES).Process(target=_collecting, args=(theirs,))
     child.start()
     is_looking, left_out = ours.recv()
     child.join(PATIENCE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hilum
-from hilum.wording import clauses, counted, sentence
+from hilum.wording import clauses, counted, listed, sentence
 
 NOUNS = "studies|objects|images|findings|files|frames|results|workitems|changes|instances"
 BY_HAND = re.compile(rf"\{{(?!counted)[^{{}}]*\}} ({NOUNS})\b")
@@ -27,6 +27,13 @@ NEVER_ONE = re.compile(r"MOST_|\{value\}|\(references\)|\{self.modality\}")
 def test_one_is_not_many(noun: str, many: str) -> None:
     assert counted(1, noun) == f"1 {noun}"
     assert [counted(number, noun) for number in (0, 2, 11)] == [f"{n} {many}" for n in (0, 2, 11)]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [("", ""), ("a", "a"), ("ab", "a and b"), ("abcd", "a, b, c and d")]
+)
+def test_names_are_listed_as_one_says_them(names: str, said: str) -> None:
+    assert listed(names) == said
 
 
 def test_clauses_make_one_sentence_also_where_one_brought_its_full_stop() -> None:

@@ -32,6 +32,7 @@ from hilum.hosts.scratch import empty, make_scratch, remove
 from hilum.hosts.walls import files
 from hilum.module import facts_of
 from hilum.process import descendants, fork_server
+from hilum.service.roles import PROCESSES
 from patience import until
 from plugin import BRIGHT, install_moody, install_plugin
 from radiographs import radiograph, saved, scene
@@ -517,7 +518,7 @@ def test_a_module_dies_with_its_worker_and_comes_from_the_same_fork_server(
     diary = install_moody(tmp_path / "plugin", monkeypatch)
     mind, theirs = Pipe()
     asked = job(tmp_path, "hangs", "hangs")
-    worker = fork_server("hilum.service.supervisor").Process(
+    worker = fork_server(PROCESSES).Process(
         target=_work, args=(asked, tmp_path / "plugin", theirs), name="hilum worker"
     )
     worker.start()

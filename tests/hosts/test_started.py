@@ -15,6 +15,7 @@ from hilum.errors import ModuleCancelled, ModuleCrashed
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.discovery import installed_module
 from hilum.process import fork_server
+from hilum.service.roles import PROCESSES
 from hilum.testing import job_of, write_series
 from locks import is_free
 from patience import until
@@ -131,7 +132,7 @@ def _work(asked: Job, folder: Path) -> None:
 
 
 def test_nothing_outlives_a_worker_that_is_killed(folder: Path) -> None:
-    worker = fork_server("hilum.service.supervisor").Process(
+    worker = fork_server(PROCESSES).Process(
         target=_work, args=(job(folder, "hangs"), folder), name="hilum worker"
     )
     worker.start()

@@ -75,7 +75,8 @@ def too_few(series):
         raise ValueError(series.header.PatientID)
     if series.volume().array.max() > 0 and len(series.frames) < 6:
         maker = series.header.private_block(0x0009, "A MAKER")[0x01].value
-        return f"{maker} sent only {len(series.frames)} slices"
+        loaded = getattr(Everything, "is_loaded", False)
+        return f"{maker} sent only {len(series.frames)} slices" + " to a model" * loaded
     return ""
 
 
@@ -93,6 +94,10 @@ class Everything:
         "before": EarlierExams(on="head", most=2, optional=True),
         "earlier_films": EarlierExams(on="films", optional=True),
     }
+
+    def __init__(self):
+        """It loads its model here; only `objection` needs none."""
+        Everything.is_loaded = True
 
     def run(self, head, films, loose, absent, other, before, earlier_films, parameters):
         yield Note(repr(parameters))

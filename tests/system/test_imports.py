@@ -15,6 +15,7 @@ from hilum.cli.group import FILES, OF_OTHERS, OURS, import_files
 from hilum.cli.headers import NEEDLESS, OPTIONAL
 from hilum.records import Records
 from hilum.records.states import EventKind
+from hilum.service.roles import PROCESSES
 from hilum_lab.network.processes import available_port
 
 HEAVY = {
@@ -183,3 +184,13 @@ def test_a_worker_imports_nothing_of_servers_before_a_module_asks_one() -> None:
     there = set(ran.stdout.split())
     assert "hilum.hosts.channel" in there
     assert not there & {"hilum.deidentification", "hilum.servers.at_server"}
+
+
+def test_the_parent_of_all_processes_loads_nothing_that_only_they_need() -> None:
+    program = "import sys, hilum.service.supervisor; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    there = set(ran.stdout.split())
+    assert "hilum.service.tasks" in there
+    assert not there & {"dbos", "fastapi", "hilum.comparison", "hilum.flow", "psycopg", PROCESSES}

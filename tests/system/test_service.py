@@ -13,6 +13,7 @@ from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
 from hilum.service.preflight import alone_in
+from hilum.service.processes import CALLED
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor
 from hilum.service.tasks import tasks
@@ -92,3 +93,4 @@ def test_every_role_has_its_processes(tmp_path: Path) -> None:
     site = Site.model_validate({"data": tmp_path, "source": [source], "worker": {"count": 2}})
     names = [name for role in Role for name in tasks(site, role, EVERY_ROLE)]
     assert names == ["receiver", "source-pacs", "gateway", "console", "worker-0", "worker-1"]
+    assert set(CALLED) == set(Role)

@@ -15,7 +15,7 @@ from hilum.control_groups import stand_aside
 from hilum.errors import HilumError
 from hilum.logs import hear_ourselves
 from hilum.process import fork_server, lasting
-from hilum.service.roles import Role
+from hilum.service.roles import PROCESSES, Role
 
 
 @app.command()
@@ -27,7 +27,7 @@ def serve(
     from hilum.config.file import SettingsFile
 
     stand_aside()
-    fork_server(preload="hilum.service.supervisor")  # it imports beside us
+    fork_server(PROCESSES)  # it imports beside us
     with lasting():
         from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 

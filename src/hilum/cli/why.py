@@ -19,6 +19,7 @@ from hilum.cli.app import (
 )
 from hilum.cli.finding import FROM_INPUT
 from hilum.cli.headers import headers_only
+from hilum.process import lasting
 from hilum.wording import sentence
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def why(
         from hilum.why.archives import archives_of, ask_archives, with_answer
         from hilum.why.question import search_for
 
-        with headers_only():
+        with headers_only(), lasting():
             for answer in ask_archives(archives_of(site), search_for(records, wanted)):
                 answers.append(answer)
                 explanation = with_answer(explanation, answer, site)

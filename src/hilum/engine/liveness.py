@@ -9,10 +9,10 @@ from dataclasses import replace
 from hilum.engine import durable
 from hilum.process import is_alive, own_start_time
 from hilum.records import Records
+from hilum.records.executors import DEAD_SECONDS
 from hilum.records.models.standings import Executor
 
 BEAT_SECONDS = 10.0
-DEAD_SECONDS = 30.0  # for executors on other hosts; on ours the kernel is asked
 
 
 class Pulse:

@@ -64,13 +64,18 @@ class FailedElsewhere(ModuleError):  # noqa: N818
 
 @dataclass(frozen=True)
 class Interpreter:
-    """What the process becomes: `python` with the `packages` of the module that `target` names."""
+    """What the process becomes: `python` with the `packages` of the module that `target` names.
+
+    Without `makes`, no instance of it is made: its functions `objection` are asked, and no model is
+    loaded for that.
+    """
 
     python: Path
     packages: Path
     target: str
     reach: Reach
     needs_walls: bool
+    makes: bool = True
 
     def become(self, pipe: int, given: int, found: int, abi: int) -> None:
         """Raise the walls, and be that interpreter, which comes back only if they do not stand."""
@@ -80,7 +85,8 @@ class Interpreter:
         numbers = map(str, (pipe, given, found))
         # alone (-I) and without packages (-S): nothing of the module runs before its walls stand
         words = [str(self.python), "-I", "-S", "-u", begin, str(self.packages), self.target]
-        os.execve(self.python, [*words, *numbers], dict(os.environ))
+        needed = "instance" if self.makes else "class"
+        os.execve(self.python, [*words, needed, *numbers], dict(os.environ))
 
 
 def interpreter_of(module: type[InEnvironment], given: Reach, needs_walls: bool) -> Interpreter:

@@ -106,6 +106,7 @@ def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path)
     interpreter = None
     if not origin.foreign:
         reach, interpreter = _parted(origin.load(), reach, needs)
+        interpreter = interpreter and replace(interpreter, makes=False)
     return ChildPlan(
         name,
         _absolute(origin),

@@ -6,6 +6,7 @@ from hilum.records.models.standings import Executor
 from hilum.records.rows import Rows
 
 executor = tables.executor.c
+DEAD_SECONDS = 30.0  # without a sign of life, on another host; on ours the kernel is asked
 
 
 class ExecutorRecords:

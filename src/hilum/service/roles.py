@@ -1,6 +1,10 @@
 """The roles that processes of the service have; each has a file of its own beside this one."""
 
+import signal
 from enum import StrEnum
+
+PROCESSES = "hilum.service.processes"  # what the fork server imports before it forks them
+FINISH = signal.SIGUSR1  # tells a worker to end after the analysis that runs
 
 
 class Role(StrEnum):

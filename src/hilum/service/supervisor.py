@@ -21,7 +21,6 @@ from hilum.config import site_in
 from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.site import Site
 from hilum.deaths import Death, note_death
-from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.hints import Died, HintSender, gateway_address
 from hilum.logs import also_logging
@@ -34,14 +33,14 @@ from hilum.process import (
     wake_fork_server,
 )
 from hilum.records import Records, records_url
+from hilum.records.executors import DEAD_SECONDS
 from hilum.records.migrations import upgrade
 from hilum.records.soundness import Files, require_as_new, require_present, require_whole
 from hilum.service.beginning import UNUSABLE
 from hilum.service.following import Follower
 from hilum.service.preflight import alone_in, require_free_ports
-from hilum.service.roles import Role
+from hilum.service.roles import FINISH, PROCESSES, Role
 from hilum.service.tasks import Task, tasks
-from hilum.service.worker import FINISH
 
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
@@ -65,7 +64,7 @@ class Supervisor:
         roles: Collection[Role] = EVERY_ROLE,
         said: SettingsText | None = None,
     ) -> None:
-        self._context = fork_server(preload=__name__)  # before a check has one begun for modules
+        self._context = fork_server(preload=PROCESSES)  # before a check has one begun for modules
         check_for(site, has_console=Role.CONSOLE in roles)
         self.site = site
         self.roles = roles
@@ -204,7 +203,7 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         task = self._tasks[name]
-        process = self._context.Process(target=task.call, args=task.arguments, name=f"hilum {name}")
+        process = self._context.Process(target=task.perform, name=f"hilum {name}")
         with children_deaf_to_ctrl_c():
             try:
                 process.start()

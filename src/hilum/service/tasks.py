@@ -1,19 +1,13 @@
-"""What each process of the service calls, and which settings it works by."""
+"""Which processes a role has, with which arguments, and which settings they work by."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.hints import gateway_address, worker_address
-from hilum.service.console import show
-from hilum.service.gateway import run_gateway
-from hilum.service.receiver import receive
 from hilum.service.roles import Role
-from hilum.service.updates import hear
-from hilum.service.watcher import watch
-from hilum.service.worker import work
 
 # What one role does not use is not given to it, so that no change of it ends its processes.
 WATCHED_BY = ("data", "database", "receiver")
@@ -26,12 +20,17 @@ SHOWN_BY = ("data", "database", "models", "console", "audit")  # the rest is exc
 
 @dataclass(frozen=True)
 class Task:
-    """A process: what it calls, with which arguments. It begins anew when its `settings` change."""
+    """A process of a role, and its arguments. It begins anew when its `settings` change."""
 
     role: Role
-    call: Callable[..., None]
     arguments: tuple[Any, ...]
     settings: object
+
+    def perform(self) -> None:
+        """Be that process."""
+        from hilum.service.processes import CALLED  # the parent needs nothing of it
+
+        CALLED[self.role](*self.arguments)
 
 
 def tasks(
@@ -45,27 +44,27 @@ def tasks(
     match role:
         case Role.RECEIVER:
             arguments = (site.receiver, site.data, hints)
-            return {"receiver": Task(role, receive, arguments, site.receiver)}
+            return {"receiver": Task(role, arguments, site.receiver)}
         case Role.UPDATES:
             listener = site.patient_updates
             if not listener.enabled:
                 return {}
-            return {"updates": Task(role, hear, (listener, site.data, hints), listener)}
+            return {"updates": Task(role, (listener, site.data, hints), listener)}
         case Role.GATEWAY:
-            return {"gateway": Task(role, run_gateway, (site,), site)}
+            return {"gateway": Task(role, (site,), site)}
         case Role.CONSOLE:
-            return {"console": Task(role, show, (site, file), part(site, SHOWN_BY))}
+            return {"console": Task(role, (site, file), part(site, SHOWN_BY))}
         case Role.WATCHER:
             own = part(site, WATCHED_BY)
             return {
-                f"source-{one.name}": Task(role, watch, (own, one, hints), (own, one))
+                f"source-{one.name}": Task(role, (own, one, hints), (own, one))
                 for one in site.source
             }
         case Role.WORKER:
             own, is_woken = part(site, WORKED_BY), Role.GATEWAY in beside
             addresses = [worker_address(site.data, n) for n in range(site.worker.count)]
             return {
-                f"worker-{n}": Task(role, work, (own, address if is_woken else None), own)
+                f"worker-{n}": Task(role, (own, address if is_woken else None), own)
                 for n, address in enumerate(addresses)
             }
     assert_never(role)

@@ -15,9 +15,9 @@ from hilum.hints import HintReceiver
 from hilum.hosts.discovery import installed_modules
 from hilum.hosts.place import Place
 from hilum.service.beginning import begin, open_records
+from hilum.service.roles import FINISH
 
 TURN_SECONDS = 0.5
-FINISH = signal.SIGUSR1  # end after the analysis that runs
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from hilum.records.states import (
 from hilum.records.turn import awaited_result, waits_until
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known, moment
+from hilum.wording import listed
 
 ALL_IS_WELL = "all is well: "
 CAUSE_OF = {
@@ -178,7 +179,7 @@ def _after_a_person(
     known: Known, item: Workitem, what: str, stuck: Sequence[Delivery]
 ) -> Explanation:
     """What is to be said of a note on a result that is parked where the note is to go."""
-    names = " and ".join(delivery.destination for delivery in stuck)
+    names = listed(delivery.destination for delivery in stuck)
     others = [one for one in known.deliveries[item.id] if one not in stuck]
     command = f"hilum release {(item.about or '')[-SHOWN_DIGITS:]}"
     return Explanation(
@@ -193,7 +194,7 @@ def _cures(
     known: Known, item: Workitem, worst: Cause, deliveries: Sequence[Delivery]
 ) -> tuple[Cure, ...]:
     if worst in TO_DO:
-        names = " and ".join(delivery.destination for delivery in deliveries)
+        names = listed(delivery.destination for delivery in deliveries)
         command = f"hilum release {item.id[-SHOWN_DIGITS:]}"
         return (Cure(CureKind.RELEASE, TO_DO[worst].format(names), command),)
     places = [delivery.destination for delivery in deliveries]

@@ -18,7 +18,7 @@ from hilum.records import views
 from hilum.records.states import DestinationState
 from hilum.records.views import DestinationView, SourceView, WorklistView
 from hilum.severity import Severity
-from hilum.wording import counted
+from hilum.wording import counted, listed
 
 endpoints = pages("Now", place=1)
 
@@ -79,14 +79,14 @@ def _sentence(
         return f"Something needs a person: {alarms[0].headline}{more}.", seen
     if silent:
         return (
-            f"Nothing needs a person, but there is no answer from {', '.join(silent)}.",
+            f"Nothing needs a person, but there is no answer from {listed(silent)}.",
             "caution",
         )
     if alarms:
         text = f"Nothing needs a person, but something is paused: {alarms[0].name}"
         return text.replace(": paused ", ": ") + ".", "stopped"
     if unknown:
-        places, them = " and ".join(unknown), "it" if len(unknown) == 1 else "them"
+        places, them = listed(unknown), "it" if len(unknown) == 1 else "them"
         text = f"Nothing needs a person. Nothing was sent to {places} yet: test {them} in Network."
         return text, "working"
     return "All is well.", "well"
