@@ -37,6 +37,7 @@ from hilum.summary.numbers import (
 from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSummary
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
+from hilum.wording import NOT_JUDGED_YET
 from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -527,3 +528,13 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
         file.rmdir()
         (tmp_path / "away.db").rename(file)
         assert client.get("/studies").status_code == 200
+
+
+def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
+    why = f"{NOT_JUDGED_YET}: the module m cannot be used"
+    put(house.records, a_study(study_uid="1.2.77", settled_images=0, reason=why))
+    address = house.records.identifiers.addresses(["1.2.77"])["1.2.77"]
+    with house.client(UserRole.OPERATOR) as client:
+        shown = text_of(client.get(f"/studies/{address}").text)
+    assert "Nothing is decided yet. Why not? says what it waits for" in shown
+    assert "images may still come" not in shown and "more images" not in shown

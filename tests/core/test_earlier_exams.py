@@ -32,6 +32,7 @@ from hilum.study import earlier_here
 from hilum.study.arrivals import Arrivals
 from hilum.study.earlier import is_before
 from hilum.study.flow import Flow
+from hilum.study.reviewing import Rules
 from hilum.study.routing import select
 from hilum.testing import check_module
 from plugin import install_plugin
@@ -146,6 +147,13 @@ def test_studies_of_the_same_id_of_another_issuer_hide_none(
         monkeypatch.setitem(DAYS, f"other {number}", f"2025010{number}")
         receive(hall, f"other {number}", IssuerOfPatientID="other")
     assert days(receive(hall, "now", IssuerOfPatientID="own")) == ["2023-03-01"]
+
+
+def test_an_exam_for_which_another_rule_lacks_its_module_is_given(hall: Gateway) -> None:
+    rules = [RULE, Rule(module="gone")]
+    hall.flow.rules = Rules(rules, hall.flow.needs, {}, hall.flow.workitems)
+    receive(hall, "old")
+    assert days(receive(hall, "now")) == ["2024-03-01"]
 
 
 def test_when_an_exam_was_is_read_once(hall: Gateway) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from hilum.records.states import (
 )
 from hilum_lab import disk
 from tests.patience import PATIENCE
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -61,12 +63,23 @@ def test_whoever_has_less_patience_is_told(locked) -> None:
 
 
 def test_a_database_that_is_silent_is_as_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    soon = {**database.SILENT["postgresql"], "connect_timeout": 2}  # the least that the driver has
-    monkeypatch.setitem(database.SILENT, "postgresql", soon)
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 2)  # the least that the driver has
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql+psycopg://hilum@127.0.0.1:{silent.getsockname()[1]}/hilum"
         with pytest.raises(RecordsUnavailable, match="timeout"):
             Records(url, patience=0.1)
+
+
+def test_only_who_has_less_patience_ends_a_connection_that_is_silent(postgres: Postgres) -> None:
+    url = str(postgres.database())
+
+    def bound(connection: sa.Connection) -> str | None:
+        driver = connection.connection.driver_connection
+        return driver.info.get_parameters().get("tcp_user_timeout")  # type: ignore[union-attr]
+
+    for patience, said in ((inf, None), (8.0, "8000")):
+        with closing(Records(url, patience)) as records:
+            assert records.database.transact(bound) == said
 
 
 def test_whoever_gets_no_connection_is_told_the_same(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_each_sentence_of_the_list_is_said_somewhere(clauses: set[str]) -> None:
         ("fr", "The age is unknown; the model knows only adults.", "L'âge est inconnu ; le modèle"),
         ("de", "the region found measures 0.75 mL, outside what", "the region found"),
         ("de", "left hippocampus: the region found falls into pieces", "linker Hippocampus: die"),
+        ("fr", "DRAFT, not checked by anybody: It.", "ÉBAUCHE que personne n'a vérifiée : "),
         ("de", "What {somebody} else says; and more.", "What {somebody} else says; and more."),
         ("en", "The age is unknown.", "The age is unknown."),
     ],

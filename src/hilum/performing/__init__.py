@@ -29,7 +29,6 @@ from hilum.records.states import (
     RequestAction,
     StepState,
 )
-from hilum.wording import NOT_JUDGED_YET
 from hilum.worklists import (
     OfferedStep,
     PerformedStep,
@@ -316,9 +315,8 @@ class Performer:
     def _is_here(self, step: WorklistStep) -> bool:
         """Whether the images are here, and all rules have decided on them that can."""
         study = self._records.studies.get(step.study_uid)
-        if study is None or self._records.studies.removal(step.study_uid):
-            return False
-        return study.settled_images > 0 or study.reason.startswith(NOT_JUDGED_YET)
+        is_decided = study is not None and study.decided_images > 0
+        return is_decided and self._records.studies.removal(step.study_uid) is None
 
     def _performed(self, step: WorklistStep) -> PerformedStep:
         now = self._clock()

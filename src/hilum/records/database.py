@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from importlib import import_module
+from math import inf
 from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
@@ -12,10 +13,7 @@ from hilum.errors import RECOVER, ConfigurationError, RecordsUnavailable, Record
 
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0
-# One that is away may just be silent: without these the system waits for it for many minutes.
-SILENT: dict[str, dict[str, int]] = {
-    "postgresql": {"connect_timeout": 5, "tcp_user_timeout": 8000},  # s, ms
-}
+CONNECT_SECONDS = 5  # longest wait for PostgreSQL to let us in
 ALL_WAIT = "all connections to the database wait for it"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")  # the file is no whole database
 GONE = "SQLITE_READONLY_DBMOVED"  # the file is no longer there
@@ -53,17 +51,16 @@ class Database:
     def __init__(
         self,
         url: str,
-        patience: float = float("inf"),
+        patience: float = inf,
         on_damage: Callable[[RecordsUnusable], NoReturn] = raise_it,
     ) -> None:
         self._patience = patience
         self._on_damage = on_damage
         try:
             at = sa.make_url(url)
-            ours = SILENT.get(at.get_backend_name(), {})
-            given = {name: value for name, value in ours.items() if name not in at.query}
+            bounds = _bounds_of_silence(at, patience)
             # no error that is logged may show a value: some are patient data
-            self.engine = sa.create_engine(at, hide_parameters=True, connect_args=given)
+            self.engine = sa.create_engine(at, hide_parameters=True, connect_args=bounds)
         except (ImportError, ValueError, sa.exc.ArgumentError) as error:
             raise ConfigurationError(f"database: {error}") from error
         if self.engine.dialect.name == "sqlite":
@@ -121,6 +118,20 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
     statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
     # asked for the row: PostgreSQL's driver does not count inserted ones
     return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def _bounds_of_silence(at: sa.URL, patience: float) -> dict[str, int]:
+    """For the driver: how long a database that is away may just be silent.
+
+    The system itself waits for many minutes. Whoever waits without end has it do so: to end a
+    connection while it commits would have the same done twice.
+    """
+    if at.get_backend_name() != "postgresql":
+        return {}
+    bounds = {"connect_timeout": CONNECT_SECONDS}
+    if patience < inf:
+        bounds["tcp_user_timeout"] = round(1000 * patience)  # ms
+    return {name: bound for name, bound in bounds.items() if name not in at.query}
 
 
 def _is_damage(error: sa.exc.DBAPIError) -> bool:

@@ -179,10 +179,10 @@ class EarlierHere:
             return None
 
     def _is_settled(self, study_uid: str) -> bool:
-        """Whether the rules have decided on all images of a study."""
+        """Whether the rules have decided on all images of a study, as far as they can."""
         study = self._records.studies.get(study_uid)
         files = sum(1 for _ in self._inbox.study_folder(study_uid).glob("*.dcm"))
-        return study is not None and study.settled_images >= files
+        return study is not None and study.decided_images >= files
 
     def _settled_study(self, study_uid: str) -> Study | None:
         """A study on which nobody has to decide yet."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hilum.records.states import EventKind
+from hilum.wording import NOT_JUDGED_YET
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Study:
     last_at: float
     reason: str = ""
     patience: float = 0.0
+
+    @property
+    def decided_images(self) -> int:
+        """Those on which every rule has decided whose module can be used."""
+        return self.images if self.reason.startswith(NOT_JUDGED_YET) else self.settled_images
 
 
 @dataclass(frozen=True)

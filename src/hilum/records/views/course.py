@@ -26,7 +26,7 @@ def course(study: StudyView, trace: Sequence[TraceLine]) -> tuple[CourseSpan, ..
     for item in study.workitems:
         spans += _of_workitem(item, [line for line in trace if line.workitem == item.id])
     if not study.settled:
-        spans.append(CourseSpan("waits for more images", study.last_at, None, "assembling"))
+        spans.append(CourseSpan("waits to be decided on", study.last_at, None, "assembling"))
     return tuple(sorted(spans, key=lambda span: span.begin))
 
 
