@@ -14,11 +14,23 @@ OPTIONAL = (
     *("requests", "tqdm"),
 )
 # What it imports in any case and no header needs, with the names that it takes of each: its
-# samples, where they are downloaded from, and the elements that vendors have made up.
+# samples, where they are downloaded from, the elements that vendors have made up, and pixels.
 NEEDLESS = {
     "pydicom.data": ("get_palette_files",),
     "pydicom.examples": (),
     "pydicom._private_dict": ("private_dictionaries",),
+    "pydicom.pixels": ("compress", "convert_color_space", "decompress", "pixel_array"),
+    "pydicom.pixels.utils": (
+        *("get_image_pixel_ids", "iter_pixels", "pixel_array"),
+        *("reshape_pixel_array", "set_pixel_data"),
+    ),
+    "pydicom.pixel_data_handlers": (),
+    "pydicom.pixel_data_handlers.gdcm_handler": (),
+    "pydicom.pixel_data_handlers.jpeg_ls_handler": (),
+    "pydicom.pixel_data_handlers.numpy_handler": (),
+    "pydicom.pixel_data_handlers.pillow_handler": (),
+    "pydicom.pixel_data_handlers.pylibjpeg_handler": (),
+    "pydicom.pixel_data_handlers.rle_handler": (),
 }
 
 
