@@ -177,7 +177,7 @@ def is_of_the_machine(error: BaseException) -> bool:
 
     Libraries raise `OSError` on broken bytes, too; only the operating system's has a number.
     """
-    return isinstance(error, MemoryError) or (
+    return isinstance(error, MemoryError | MachineError) or (
         isinstance(error, OSError) and error.errno is not None
     )
 

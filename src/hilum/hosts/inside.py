@@ -211,8 +211,7 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
     if (deed := deed_of(error)) and not said:
         return Ended.FAILED, named(deed, place)
     text = str(error) if said else f"the module raised {place}"
-    lacks = isinstance(error, MachineError) or is_of_the_machine(error)
-    return Ended.EXHAUSTED if lacks else Ended.FAILED, text
+    return Ended.EXHAUSTED if is_of_the_machine(error) else Ended.FAILED, text
 
 
 def _traceback(error: BaseException) -> str:

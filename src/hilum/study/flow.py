@@ -34,7 +34,7 @@ from hilum.study.arrivals import Arrivals
 from hilum.study.assembly import Hold, NotApplicable, RuleDecision, Run, Wait
 from hilum.study.not_run import NotRun, verdicts_of
 from hilum.study.outbox import Outbox
-from hilum.study.reviewing import UNJUDGED_SECONDS, Rules, unjudged
+from hilum.study.reviewing import Rules, unjudged
 from hilum.study.routing import nearest_rule, whose
 from hilum.study.runs import not_run_uid
 from hilum.study.turns import Turns
@@ -117,11 +117,12 @@ class Flow(durable.Workflows):
         try:
             wait = self.review_study(arrival)
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
-            text, wait = unjudged(error)
-            arrival.reason, arrival.patience = text, 0.0
-            log.error("study %s %s", arrival.study_uid, text)
-            if wait == UNJUDGED_SECONDS:
-                self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
+            why = unjudged(error)
+            wait = why.seconds
+            arrival.reason, arrival.patience = why.text, 0.0
+            log.error("study %s %s", arrival.study_uid, why.text)
+            if not why.is_of_the_machine:
+                self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, why.text)
         self.arrivals.reviewed(arrival, wait, max(0.0, self.clock() - began))
 
     def review_study(self, arrival: Arrival) -> float | None:

@@ -22,10 +22,15 @@ log = logging.getLogger(__name__)
 
 
 class Unjudged(NamedTuple):
-    """Why nothing could be decided on a study, and how long until it is looked at again, in s."""
+    """Why nothing could be decided on a study. It may be that the machine lacked something."""
 
     text: str
-    seconds: float
+    is_of_the_machine: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long until it is looked at again, in s."""
+        return MACHINE_SECONDS if self.is_of_the_machine else UNJUDGED_SECONDS
 
 
 def unjudged(error: Exception) -> Unjudged:
@@ -33,11 +38,10 @@ def unjudged(error: Exception) -> Unjudged:
 
     What the machine lacks is no fault of the study, and is tried again soon.
     """
-    if isinstance(error, MachineError):
-        return Unjudged(f"{NOT_JUDGED_NOW}: {error}", MACHINE_SECONDS)
     if is_of_the_machine(error):
-        return Unjudged(f"{NOT_JUDGED_NOW}: {where(error)}", MACHINE_SECONDS)
-    return Unjudged(f"{NOT_JUDGED}: {where(error)}", UNJUDGED_SECONDS)
+        lack = str(error) if isinstance(error, MachineError) else where(error)
+        return Unjudged(f"{NOT_JUDGED_NOW}: {lack}", is_of_the_machine=True)
+    return Unjudged(f"{NOT_JUDGED}: {where(error)}")
 
 
 class Rules:
@@ -81,7 +85,7 @@ class Rules:
             return decide(arrival, self._needs[rule.module], rule, now)
         except (MachineError, MemoryError, OSError) as error:
             why = unjudged(error)
-            if why.seconds != MACHINE_SECONDS:
+            if not why.is_of_the_machine:
                 raise
             log.warning("study %s, module %s: %s", arrival.study_uid, rule.module, why.text)
             return _wait(why)
@@ -89,7 +93,7 @@ class Rules:
     def _without_module(self, rule: Rule) -> Wait:
         why = self._problems.get(rule.module, UNKNOWN)
         text = f"{NOT_JUDGED_YET}: the module {rule.module} cannot be used: {why}"
-        return _wait(Unjudged(text, UNJUDGED_SECONDS))  # a module is looked for at a start only
+        return _wait(Unjudged(text))  # a module is looked for at a start only
 
 
 def _wait(why: Unjudged) -> Wait:
