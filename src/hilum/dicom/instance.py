@@ -1,8 +1,8 @@
 """One received SOP instance: its header, tolerantly read, and where its file lies."""
 
 import mmap
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -217,6 +217,13 @@ class Instance:
         """The complete data set, pixel data included, read afresh from disk."""
         with self.path.open("rb") as file:
             return pydicom.dcmread(file)
+
+
+def readable(files: Iterable[Path]) -> Iterator[Instance]:
+    """The instances of those files that can be read; `OSError` if the disk does not give one."""
+    for file in files:
+        with suppress(UnreadableError):
+            yield Instance.read(file)
 
 
 class _Groups(NamedTuple):

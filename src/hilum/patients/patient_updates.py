@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from hilum.dicom.identity import Identity, Patient, number_of
-from hilum.dicom.instance import Instance
+from hilum.dicom.instance import Instance, readable
 from hilum.errors import MessageError, UnreadableError
 from hilum.hl7.adt import PatientEvent, PatientIdentifier, PatientUpdate, StatedPatient
 from hilum.hl7.er7 import ReceivedMessage
@@ -250,11 +249,9 @@ class PatientUpdatesTaken:
 
     def _images(self, study_uid: str) -> Iterator[Instance]:
         """What is here of a study and says whose it is."""
-        for file in sorted(self._flow.inbox.study_folder(study_uid).glob("*.dcm")):
-            with suppress(UnreadableError):
-                image = Instance.read(file)
-                if not self._records.results.called(image.sop_instance_uid):
-                    yield image
+        for image in readable(sorted(self._flow.inbox.study_folder(study_uid).glob("*.dcm"))):
+            if not self._records.results.called(image.sop_instance_uid):
+                yield image
 
     def _is_of(self, whose: PatientIdentifier, patient: Patient) -> bool:
         """Whether a patient has that ID of that authority; one that is not known is no match."""

@@ -6,13 +6,11 @@ an earlier exam that it was given, are those of another patient now.
 
 import heapq
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from hilum.dicom.identity import of_patient
-from hilum.dicom.instance import Instance
-from hilum.errors import UnreadableError
+from hilum.dicom.instance import Instance, readable
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.models.workitems import Subject, Workitem
@@ -70,7 +68,7 @@ class Subjects:
         """
         came = {path.name for path in corrected}
         files = self._inbox.study_folder(study_uid).glob("*.dcm")
-        stay = list(_readable(file for file in sorted(files) if file.name not in came))
+        stay = list(readable(file for file in sorted(files) if file.name not in came))
         counting = of_patient(identity, [*map(Instance.read, corrected), *stay])
         left = {image.path.name for image in stay} - {image.path.name for image in counting}
         found = self._with_result(self._records.corrections.made_of(left))
@@ -89,9 +87,3 @@ class Subjects:
         own = [one for one in subjects if one.study_uid == item.study_uid]
         if any(labels.get(one.image, one.label) != one.label for one in own):
             self._records.corrections.leave(item.study_uid, {s.label for s in own}, time.time())
-
-
-def _readable(files: Iterable[Path]) -> Iterator[Instance]:
-    for file in files:
-        with suppress(UnreadableError):
-            yield Instance.read(file)
