@@ -460,7 +460,7 @@ def calling(port: int) -> closing[socket.socket]:
 
 def ask(connection: socket.socket, message: bytes) -> bytes:
     connection.sendall(b"\x0b" + message + b"\x1c\r")
-    connection.settimeout(10)
+    connection.settimeout(PATIENCE)
     heard = b""
     while not heard.endswith(b"\x1c\r"):
         piece = connection.recv(4096)
@@ -471,7 +471,7 @@ def ask(connection: socket.socket, message: bytes) -> bytes:
 
 
 def is_ended(connection: socket.socket) -> bool:
-    if not select.select([connection], [], [], 10)[0]:
+    if not select.select([connection], [], [], PATIENCE)[0]:
         return False
     try:
         return connection.recv(1) == b""
@@ -494,9 +494,8 @@ def test_connections_are_bounded() -> None:
         third = socket.create_connection(("127.0.0.1", port))
         assert ask(third, b"x") == b"x"
         assert is_ended(made[0]), "the one that was quiet for longest"
-        began = time.monotonic()
         third.sendall(b"\x0bhalf of a message")
-        assert is_ended(third) and time.monotonic() - began < 5
+        assert is_ended(third), "nobody waits for the rest without end"
         assert ask(made[1], b"x") == b"x", "one between two messages is left alone"
         made[1].sendall(b"\x0b" + b"x" * (2 << 20))
         assert is_ended(made[1]), "nobody fills the memory"
