@@ -145,7 +145,12 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     other = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     address, _, key = other.stdout.strip().partition("#")
     assert link.partition("#")[0] == address
-    assert httpx.post(address, data={"key": key}).status_code == 303
+    with httpx.Client() as signed_in:
+        assert signed_in.post(address, data={"key": key}).status_code == 303
+        for study in (brain, film):
+            page = signed_in.get(study["addresses"]["hilum"])
+            assert page.is_success
+            assert study["study_uid"] in page.text
 
     assert any("Orthanc" in name for name in descendants(demo.pid).values())
     assert "Traceback" not in ended_by_ctrl_c(demo)
