@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from factory import a_workitem, put
 from hilum.acts.requests import obey
 from hilum.alarms.alarm import Facts
 from hilum.alarms.kinds import engine
@@ -15,8 +16,9 @@ from hilum.config.hours import is_within, last_begin, next_begin
 from hilum.config.site import Rule
 from hilum.errors import ConfigurationError
 from hilum.processes.hints import HintReceiver, Ready, gateway_address
+from hilum.records import Records
 from hilum.records.models.requests import Wish
-from hilum.records.models.workitems import Workitem
+from hilum.records.models.workitems import WaitingAnalyses, Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.service.gateway import follow
 from hilum.study.composing import PATIENCE_SECONDS
@@ -26,6 +28,7 @@ from tests.core.test_composing import VOLUME as VOLUME_FOUND
 from tests.core.test_composing import Strict, begin, find
 from tests.core.test_order_of_arrival import Gateway, contents, gateway
 from tests.patience import until
+from tests.postgres import Postgres
 
 NIGHT = "22:00-06:00"
 NOON = time.mktime((2026, 11, 30, 12, 0, 0, 0, 0, -1))
@@ -204,3 +207,13 @@ def test_what_is_given_its_findings_waits_as_long() -> None:
         find(hall, whole, VOLUME_FOUND)
         hall.flow.sweep()
         assert list(hall.engine.launched.values()) == [whole.id, given.id]
+
+
+def test_who_waits_is_told_by_a_server_too(postgres: Postgres) -> None:
+    with closing(Records(postgres.database())) as records:
+        put(records, a_workitem(rule=RULE, rule_key=RULE.key, created=NOON))
+        assert records.workitems.waiting() == [WaitingAnalyses(RULE.key, NIGHT, NOON, 1)]
+        [item] = records.workitems.in_state(WorkitemState.SCHEDULED)
+        assert records.workitems.begin_at_once(item, "begins first, because of the test")
+        assert records.workitems.waiting() == [WaitingAnalyses("", "", NOON, 1)]
+        assert records.workitems.waiting([item.module]) == []
