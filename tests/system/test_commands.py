@@ -399,7 +399,7 @@ def serving(folder: Path, **settings: object) -> Iterator[subprocess.Popen[bytes
     config = settings_file(folder / "serving.toml", **settings)
     command = [sys.executable, "-m", "hilum", "serve", "-c", str(config)]
     with (folder / "said").open("w") as said:
-        service = subprocess.Popen(command, stderr=said)
+        service = subprocess.Popen(command, stderr=said, start_new_session=True)
     try:
         yield service
     finally:
@@ -437,8 +437,9 @@ def test_two_services_do_not_share_a_folder(hilum: Callable[..., Typed], tmp_pat
         second = hilum("serve", "-c", settings_file(tmp_path / "second.toml"))
         assert second.status == 1
         assert "another `hilum serve` works in" in second.err
-        first.terminate()
+        os.killpg(first.pid, signal.SIGTERM)  # as systemd does: every process is told to end
         assert first.wait(PATIENCE) == 0
+        assert "died" not in (tmp_path / "said").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
