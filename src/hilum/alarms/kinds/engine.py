@@ -1,10 +1,12 @@
 """Nothing moves: the gateway gives no sign of life, or analyses wait and none begins."""
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.states import PausedKind, WorkitemState
+from hilum.records.states import PausedKind
 from hilum.severity import Severity
+from hilum.study.hours import OpenHours
 from hilum.wording import counted
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
@@ -23,20 +25,21 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "found then",
             since=last["gateway"],
         )
-    disabled = facts.records.pauses.of(PausedKind.MODULE)
-    waiting = facts.records.workitems.oldest_in_state(WorkitemState.SCHEDULED, disabled)
-    if waiting is not None:
-        enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
-        since = max(waiting, *enabled, 0.0)
-        yield from _still(facts, since, last.get("worker", 0.0), disabled)
+    enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
+    hours = OpenHours(facts.site.rule)
+    since, number = [], 0
+    for waiting in facts.records.workitems.waiting(facts.records.pauses.of(PausedKind.MODULE)):
+        if (may_begin := hours.since(waiting, facts.now)) < math.inf:
+            since.append(max(waiting.oldest, may_begin))
+            number += waiting.number
+    if since:
+        yield from _still(facts, max(min(since), *enabled, 0.0), number, last.get("worker", 0.0))
 
 
-def _still(
-    facts: Facts, waiting: float, worker_at: float, disabled: Collection[str]
-) -> Iterator[Alarm]:
-    """Analyses wait, the oldest since `waiting`; `worker_at`: the last sign of life of a worker.
+def _still(facts: Facts, waiting: float, number: int, worker_at: float) -> Iterator[Alarm]:
+    """So many analyses wait, the oldest since `waiting`; none of them is to wait.
 
-    Those of `disabled` modules are to wait.
+    `worker_at` is the last sign of life of a worker.
     """
     since = max(waiting, worker_at)
     if facts.now - since > SILENT_SECONDS:
@@ -47,15 +50,10 @@ def _still(
         if facts.now - since <= patience:
             return
         text, cure = "workers run, and begin none of them", "restart `hilum serve`"
-    count = sum(
-        number
-        for (module, state), number in facts.records.workitems.counts().items()
-        if state is WorkitemState.SCHEDULED and module not in disabled
-    )
     yield Alarm(
         "engine",
         Severity.CRITICAL,
-        f"{counted(count, 'analysis')} wait{'s' if count == 1 else ''}: {text}",
+        f"{counted(number, 'analysis')} wait{'s' if number == 1 else ''}: {text}",
         f"{cure}; no analysis is lost",
         since,
     )

@@ -40,6 +40,7 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
+from hilum.study.hours import OpenHours
 
 LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
@@ -122,6 +123,7 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
+        waits=_waits(desk, view.study_uid, now),
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
@@ -137,6 +139,13 @@ def study_page(
         addresses={view.study_uid: address},
         longest_reason=LONGEST_REASON,
     )
+
+
+def _waits(desk: Desk, study_uid: str, now: float) -> dict[str, str]:
+    """Until when workitems wait for the hours of their rule, and why, by id."""
+    hours = OpenHours(desk.site.rule)
+    items = desk.records.workitems.of_study(study_uid)
+    return {item.id: told for item in items if (told := hours.told(item, now))}
 
 
 @endpoints.post("/studies/{address}/acts", Permission.ACT)
