@@ -536,5 +536,9 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     address = house.records.identifiers.addresses(["1.2.77"])["1.2.77"]
     with house.client(UserRole.OPERATOR) as client:
         shown = text_of(client.get(f"/studies/{address}").text)
-    assert "Nothing is decided yet. Why not? says what it waits for" in shown
+        found = text_of(client.get("/studies?state=cannot+be+judged").text)
+        now = text_of(client.get("/").text)
+    assert "The study cannot be judged yet: the module m cannot be used." in shown
+    assert "What to do Have the module work again" in shown
+    assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown

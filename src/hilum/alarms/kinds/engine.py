@@ -1,6 +1,6 @@
 """Nothing moves: the gateway gives no sign of life, or analyses wait and none begins."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.records.states import PausedKind, WorkitemState
@@ -23,34 +23,39 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "found then",
             since=last["gateway"],
         )
+    yield from _still(facts, last.get("worker", 0.0))
+
+
+def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
+    """Analyses wait or have begun, and none goes on.
+
+    Those of modules that a person has disabled are to wait. `worker_at` is the last sign of life
+    of a worker.
+    """
     disabled = facts.records.pauses.of(PausedKind.MODULE)
-    waiting = facts.records.workitems.oldest_in_state(WorkitemState.SCHEDULED, disabled)
+    workitems = facts.records.workitems
+    begun = workitems.oldest_in_state(WorkitemState.RUNNING)
+    waiting = workitems.oldest_in_state(WorkitemState.SCHEDULED, disabled)
     if waiting is not None:
         enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
-        since = max(waiting, *enabled, 0.0)
-        yield from _still(facts, since, last.get("worker", 0.0), disabled)
-
-
-def _still(
-    facts: Facts, waiting: float, worker_at: float, disabled: Collection[str]
-) -> Iterator[Alarm]:
-    """Analyses wait, the oldest since `waiting`; `worker_at`: the last sign of life of a worker.
-
-    Those of `disabled` modules are to wait.
-    """
-    since = max(waiting, worker_at)
+        waiting = max(waiting, *enabled, 0.0)
+    oldest = [at for at in (begun, waiting) if at is not None]
+    since = max(min(oldest, default=facts.now), worker_at)
     if facts.now - since > SILENT_SECONDS:
         text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
-    else:
+    elif waiting is not None:
         patience = max(STILL_SECONDS, 2 * facts.site.worker.timeout_seconds)
         since = max(waiting, facts.records.events.last_moved())
         if facts.now - since <= patience:
             return
         text, cure = "workers run, and begin none of them", "restart `hilum serve`"
+    else:
+        return
     count = sum(
         number
-        for (module, state), number in facts.records.workitems.counts().items()
-        if state is WorkitemState.SCHEDULED and module not in disabled
+        for (module, state), number in workitems.counts().items()
+        if state is WorkitemState.RUNNING
+        or (state is WorkitemState.SCHEDULED and module not in disabled)
     )
     yield Alarm(
         "engine",
