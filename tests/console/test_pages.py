@@ -38,6 +38,8 @@ from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSumma
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
 from hilum.wording import NOT_JUDGED_YET
+from tests.patience import PATIENCE
+from tests.postgres import Postgres
 from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -527,6 +529,26 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
         assert answer.json()["detail"].startswith("the records do not answer")
         file.rmdir()
         (tmp_path / "away.db").rename(file)
+        assert client.get("/studies").status_code == 200
+
+
+def test_a_page_waits_no_longer_for_a_database_that_was_stopped(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    site = parse({"data": str(data)})
+    with (
+        closing(Records(postgres.database(), patience=0.5)) as records,
+        serving(site, records) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        assert client.get("/studies").status_code == 200
+        with postgres.silent():
+            page = client.get("/studies", headers={"Accept": "text/html"}, timeout=PATIENCE)
+            answer = client.get("/api/v1/studies", timeout=PATIENCE)
+        assert (page.status_code, answer.status_code) == (503, 503)
+        assert "The records do not answer" in page.text and "look at the database" in page.text
         assert client.get("/studies").status_code == 200
 
 
