@@ -3,10 +3,13 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi.responses import StreamingResponse
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
@@ -486,13 +489,24 @@ def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: H
     assert audited_fetch(house.site, "out", "A77") == by_number
 
 
-def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
+def test_a_page_that_fails_says_so_in_our_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = pages()
 
     @broken.get("/broken", Permission.LOOK)
     @broken.get("/api/v1/broken", Permission.LOOK)
+    @broken.get("/broken/{name}", Permission.LOOK)
     def fails() -> None:
         raise ValueError(HIDDEN)
+
+    @broken.get("/half", Permission.LOOK)
+    def fails_late() -> StreamingResponse:
+        def parts() -> Iterator[bytes]:
+            yield b"a part"
+            raise ValueError(HIDDEN)
+
+        return StreamingResponse(parts())
 
     (tmp_path / "data").mkdir(mode=0o700)
     site = parse({"data": str(tmp_path / "data")})
@@ -501,13 +515,23 @@ def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
         serving(site, records, [broken]) as url,
         signed_in(site, UserRole.VIEWER, url) as client,
     ):
-        client.headers["Connection"] = "close"  # as the server does after a mistake
         page = client.get("/broken", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/broken")
+        assert client.get("/broken/Marker").status_code == 500
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/half")
     assert (page.status_code, answer.status_code) == (500, 500)
     assert "Hilum has made a mistake here: its log says where" in page.text
     assert answer.json()["detail"].startswith("Hilum has made a mistake here")
     assert HIDDEN not in page.text + answer.text
+    assert page.headers["X-Content-Type-Options"] == "nosniff", "it is protected as any page"
+    said = [(one.name, one.getMessage(), one.exc_info) for one in caplog.records]
+    ours = [text for name, text, _ in said if name == "hilum.console.mishaps"]
+    routes = ("/broken", "/api/v1/broken", "/broken/{name}", "/half")
+    assert [text.partition(": ")[0] for text in ours] == [f"GET {of} failed" for of in routes]
+    assert all("ValueError in test_pages.py, line " in text for text in ours)
+    assert not any(stack for _, _, stack in said) and HIDDEN not in caplog.text
+    assert "Marker" not in caplog.text
 
 
 def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: Path) -> None:
