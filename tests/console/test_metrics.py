@@ -115,7 +115,7 @@ def test_no_metric_names_a_study_or_a_sender(hilum: Running) -> None:
     assert not re.search(r"\d+\.\d+\.\d+\.\d+|Marker|marker", text)
     labels = {name for line in text.splitlines() for name in re.findall(r"(\w+)=\"", line)}
     assert labels == {
-        *("version", "kind", "module", "state", "role", "destination", "source"),
+        *("version", "kind", "module", "state", "role", "destination", "source", "waits_for"),
         *("name", "severity", "le"),
     }
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory import a_delivery, a_workitem, put
+from factory import a_delivery, a_study, a_workitem, put
 from hilum.alarms import Alarm, alarms_now, registry, views_of
 from hilum.alarms.alarm import MOST_NAMED
 from hilum.alarms.log import AlarmLog
@@ -51,6 +51,7 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
 from hilum.summary.numbers import MeasurementSummary
 from hilum.summary.remarks import NoteSummary, RefusalSummary
+from hilum.wording import NOT_JUDGED, NOT_JUDGED_NOW, NOT_JUDGED_YET
 from tests.certificates import SelfSigned
 from tests.drawn import examples
 
@@ -154,6 +155,11 @@ def a_rejection(kind: RejectionKind) -> Rejection:
 
 def waits(scene: Scene, seconds: float) -> None:
     put(scene.records, a_workitem(created=NOW - seconds))
+
+
+def has_no_judge(scene: Scene, reason: str, seconds: float = 0) -> None:
+    about = {"settled_images": 0, "reason": reason, "last_at": NOW - seconds}
+    put(scene.records, a_study(study_uid="1.2", **about))
 
 
 def destination(scene: Scene, state: DestinationState, seconds: float) -> None:
@@ -270,6 +276,26 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: untold_step(scene, 301),
         lambda scene: scene.empty(tables.step),
     ),
+    "held": (
+        Severity.WARNING,
+        lambda scene: put(scene.records, a_workitem(state=WorkitemState.HELD, reason="a gap")),
+        lambda scene: scene.records.moves.cancel(a_workitem(), "a person wished it"),
+    ),
+    "unjudged module": (
+        Severity.ERROR,
+        lambda scene: has_no_judge(scene, f"{NOT_JUDGED_YET}: the module m cannot be used"),
+        lambda scene: scene.records.studies.reviewed("1.2", 3, NOW, 3),
+    ),
+    "unjudged machine": (
+        Severity.ERROR,
+        lambda scene: has_no_judge(scene, f"{NOT_JUDGED_NOW}: no memory is left", 301),
+        lambda scene: scene.records.studies.reviewed("1.2", 3, NOW, 3),
+    ),
+    "unjudged mistake": (
+        Severity.ERROR,
+        lambda scene: has_no_judge(scene, f"{NOT_JUDGED}: TypeError in a.py"),
+        lambda scene: scene.records.studies.reviewed("1.2", 3, NOW, 0, reason="3 images"),
+    ),
     "gateway": (
         Severity.CRITICAL,
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 61)),
@@ -347,6 +373,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         "worklists",
     }
     tested |= {"processes", "late", "notifiers", "paused", "servers", "settings"}
+    tested |= {"held", "unjudged"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
 

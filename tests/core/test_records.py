@@ -93,8 +93,7 @@ def test_whoever_has_less_patience_is_told(locked) -> None:
     records.close()
 
 
-def test_a_database_that_is_silent_is_as_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "CONNECT_SECONDS", 2)  # the least that the driver has
+def test_a_database_that_is_silent_is_as_one_that_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql+psycopg://hilum@127.0.0.1:{silent.getsockname()[1]}/hilum"
         with pytest.raises(RecordsUnavailable, match="timeout"):
@@ -111,6 +110,28 @@ def test_only_who_has_less_patience_ends_a_connection_that_is_silent(postgres: P
     for patience, said in ((inf, None), (8.0, "8000")):
         with closing(Records(url, patience)) as records:
             assert records.database.transact(bound) == said
+
+
+def test_a_database_that_was_stopped_is_as_one_that_is_away(postgres: Postgres) -> None:
+    """Whether or not a connection to it is open."""
+    url = str(postgres.database())
+    with closing(Records(url, patience=0.5)) as records:
+        records.studies.count()
+        with postgres.silent():
+            with pytest.raises(RecordsUnavailable, match="and says nothing"):
+                records.studies.count()
+            with pytest.raises(RecordsUnavailable, match="timeout"):
+                records.studies.count()
+        assert records.studies.count() == 0
+
+
+def test_what_the_database_refuses_is_not_taken_for_silence(postgres: Postgres) -> None:
+    with closing(Records(str(postgres.database()), patience=0.1)) as records:
+        locked = "SET LOCAL lock_timeout = 1; SELECT pg_advisory_xact_lock(1)"
+        with records.database.engine.begin() as other:
+            other.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
+            with pytest.raises(RecordsUnavailable, match="lock timeout"):
+                records.database.transact(lambda c: c.exec_driver_sql(locked))
 
 
 def test_whoever_gets_no_connection_is_told_the_same(tmp_path: Path) -> None:

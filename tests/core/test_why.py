@@ -203,7 +203,7 @@ ITEMS = [
      ["hilum serve"]),
     (an_item(WorkitemState.SCHEDULED, failure="the server of m answers HTTP 503"),
      Cause.QUEUED, "The analysis by m waits and is tried again by itself: the server of m answers "
-     "HTTP 503.", []),
+     "HTTP 503.", [""]),
     (an_item(WorkitemState.RUNNING),
      Cause.RUNNING, "The analysis by m is running, and no worker gives a sign of life.",
      ["hilum serve"]),

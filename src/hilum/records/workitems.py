@@ -8,7 +8,7 @@ from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
-from hilum.records.rows import Rows, insert, select
+from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
     EventKind,
     WorkitemKind,
@@ -72,7 +72,13 @@ class WorkitemRecords:
 
     def held_because(self, beginnings: Iterable[str]) -> list[str]:
         """UIDs of the studies that are held for a reason with one of these beginnings."""
-        reasons = sa.or_(*(workitem.reason.startswith(text) for text in beginnings))
+        return self._held_where(_begins_with(beginnings))
+
+    def held_otherwise(self, beginnings: Iterable[str]) -> list[str]:
+        """UIDs of the studies that are held for a reason with none of these beginnings."""
+        return self._held_where(~_begins_with(beginnings))
+
+    def _held_where(self, reasons: Condition) -> list[str]:
         query = sa.select(workitem.study_uid).where(workitem.state == WorkitemState.HELD, reasons)
         return [row.study_uid for row in select(self._database, query.distinct())]
 
@@ -302,3 +308,7 @@ class WorkitemRecords:
             .returning(column)
         )
         return self._database.transact(lambda c: int(c.execute(statement).scalar_one()))
+
+
+def _begins_with(beginnings: Iterable[str]) -> Condition:
+    return sa.or_(*(workitem.reason.startswith(text) for text in beginnings))
