@@ -106,7 +106,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 
         with pytest.raises(DeliveryDelayed):
             sender.send(files, receiver.called, progress=kill_in_the_middle)
-        receiver.process.join(10)
+        receiver.process.join(PATIENCE)
         assert receiver.process.exitcode == -signal.SIGKILL
         kept = _by_uid(receiver.images())  # reads every one of them
         sent = _by_uid(files)
@@ -216,7 +216,7 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
     before = _peak(of_process)
     with _connect(receiver) as connection:
         connection.sendall(b"\x01\x00\xff\xff\xff\xf0")
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         assert connection.recv(64) == b""
     assert "more than 524288 bytes" in receiver.wait_for(Rejected)[0].rejection.reason
     assert _peak(of_process) - before < 50_000  # kB
@@ -578,7 +578,7 @@ def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path
             receiver.process.terminate()
 
     assert sender.send(files, receiver.called, progress=stop).stored == 20
-    receiver.process.join(10)
+    receiver.process.join(PATIENCE)
     assert receiver.process.exitcode == 0
 
 
