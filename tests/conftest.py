@@ -102,16 +102,19 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_process_is_left_behind() -> Iterator[None]:
-    """What the tests have started has ended when they have, whether they passed or failed."""
+def _no_process_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests have started has ended when they have, whether they passed or failed.
+
+    Where the tests themselves are killed, it is ended then.
+    """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert signal.SIGTERM not in blocked, "what is started inherits that, and cannot be stopped"
-    leftovers.mark()
-    yield
-    left = leftovers.left_over()
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with leftovers.guarded(tmp_path_factory.getbasetemp()):
+        yield
+        left = leftovers.left_over()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert not left, f"these processes were left behind, and are killed now: {left}"
 
 

@@ -22,6 +22,7 @@ STOPWATCHES = {
 CLOCKS = {"time", "time_ns"}  # of the module time
 MAY_MEASURE = {
     "patience.py": "it ends what waits for ever",
+    "guard.py": "it gives what ends a while to do so",
     "leftovers.py": "it gives what ends a while to do so",
     "records/old/make.py": "it was run once, by versions of long ago",
 }
