@@ -18,6 +18,7 @@ from hilum.results import HL7, Result
 from tests.certificates import SelfSigned
 from tests.core.test_outbox import Desk
 from tests.mllp_receiver import ACCEPTS, HANGS_UP, SILENT, Receiver, receiving
+from tests.patience import PATIENCE
 
 WORDS = "|Roe Jane is unknown\rERR||PID^1^3|204^Unknown key identifier^HL70357|E||||Roe Jane"
 
@@ -33,7 +34,7 @@ def destination(receiver: Receiver, **more: Any) -> MllpDestination:
 
 
 def settings(receiver: Receiver, **more: Any) -> MllpDestinationSettings:
-    values = {"name": "ris", "port": receiver.port, "timeout_seconds": 2, **more}
+    values = {"name": "ris", "port": receiver.port, "timeout_seconds": PATIENCE, **more}
     return MllpDestinationSettings(**values)
 
 

@@ -25,6 +25,7 @@ from hilum.results import JSON, Result
 from tests.certificates import SelfSigned
 from tests.core.test_outbox import Desk
 from tests.notifiers.servers import Hook, web_hook
+from tests.patience import PATIENCE
 
 OLD, NEW = (f"whsec_{base64.b64encode(letter * 32).decode()}" for letter in (b"a", b"b"))
 
@@ -42,7 +43,7 @@ def settings(folder: Path, url: str, *secrets: str, **more: Any) -> WebhookDesti
         file.touch(0o600)
         file.write_text(f"{secret}\n")
         files.append(str(file))
-    given = {"name": "lake", "kind": "webhook", "url": url, "timeout_seconds": 2} | more
+    given = {"name": "lake", "kind": "webhook", "url": url, "timeout_seconds": PATIENCE} | more
     [made] = parse({"destination": [{**given, "secret_files": files}]}).destination
     assert isinstance(made, WebhookDestinationSettings)
     return made
