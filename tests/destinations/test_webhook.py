@@ -121,6 +121,28 @@ def test_each_answer_means_what_it_says(
     assert len(hook.posts) == 1, "none overtakes it"
 
 
+@pytest.mark.parametrize(
+    ("body", "is_page"),
+    [
+        (b"<!DOCTYPE html><title>Please log in</title>", True),
+        (b"\n <HTML lang='en'>", True),
+        (b"ok", False),
+        (b'{"html": true}', False),
+        (b"<p>ok</p>", False),
+    ],
+)
+def test_a_login_page_is_no_acceptance(
+    hook: Hook, tmp_path: Path, body: bytes, is_page: bool
+) -> None:
+    hook.status, hook.body = 200, body
+    sent = message(tmp_path, "a")
+    sending = WebhookDestination(settings(tmp_path, hook.url)).send([sent])
+    assert next(sending).acceptance is (Acceptance.UNKNOWN if is_page else Acceptance.TAKEN)
+    if is_page:
+        with pytest.raises(DeliveryRefused, match="it answers with a web page"):
+            next(sending)
+
+
 def test_a_call_sends_no_message(hook: Hook, tmp_path: Path) -> None:
     there = settings(tmp_path, hook.url)
     assert WebhookDestination(there).is_reachable()
