@@ -66,6 +66,25 @@ class Moody:
     def other(self, volume):
         yield Segment(volume, codes.BRAIN, "Grey")
 
+    def leaves(self, volume):
+        raise SystemExit("no licence")
+
+    def halves(self, volume):
+        raise ValueError("a name that is no UTF-8: \\udc80")
+
+    def half(self, volume):
+        yield Note("a text that is no UTF-8: \\udc80")
+
+    def words(self, volume):
+        yield Measurement("volume", 1.0, codes.MILLILITRE)
+
+    def returns(self, volume):
+        yield from ()
+        yield from self.part()
+
+    def part(self):
+        yield Measurement(codes.VOLUME, 1.0, codes.MILLILITRE, of="the first segment")
+
     def calls(self, volume):
         socket.create_connection(("127.0.0.1", 1))
 
@@ -100,6 +119,16 @@ dependencies = ["hilum-module", "numpy<2"]
 [project.entry-points."hilum.modules"]
 old-numbers = "old_numbers:Moody"
 """
+LINES = {  # of what is wrong, and the beginning of what is said
+    "leaves": ('raise SystemExit("no licence")', "SystemExit in"),
+    "halves": ('raise ValueError("a name that is no UTF-8: \\udc80")', "ValueError in"),
+    "half": ('yield Note("a text that is no UTF-8: \\udc80")', "FindingError: finding 3: a field"),
+    "words": ('yield Measurement("volume", 1.0, codes.MILLILITRE)', "FindingError: .* the code of"),
+    "returns": (
+        'yield Measurement(codes.VOLUME, 1.0, codes.MILLILITRE, of="the first segment")',
+        "FindingError: finding 3: ",
+    ),
+}
 FORBIDDEN = {
     "calls": "open a network connection",
     "starts": "start a process",
@@ -181,6 +210,18 @@ def test_its_author_is_shown_the_line(host: Host, models: Path, tmp_path: Path) 
     assert "Marker^Patient" in (asked.out / "traceback.txt").read_text()
     with pytest.raises(ModuleError, match=r"the mask of a segment is no boolean.*line 28"):
         host.run(job(models, tmp_path, "other"))
+
+
+@pytest.mark.parametrize("mood", LINES)
+def test_its_author_is_shown_the_line_of_whatever_it_raises_or_gives(
+    mood: str, host: Host, models: Path, tmp_path: Path
+) -> None:
+    """Also where Hilum finds what is wrong, outside of the environment."""
+    line, said = LINES[mood]
+    number = 1 + MOODY.splitlines().index(f"        {line}")
+    with pytest.raises(ModuleError, match=rf"raised {said}.*__init__.py, line {number}") as raised:
+        host.run(job(models, tmp_path, mood))
+    assert not isinstance(raised.value, ModuleCrashed)
 
 
 def test_it_is_killed_and_comes_back(models: Path, tmp_path: Path) -> None:
