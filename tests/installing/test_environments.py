@@ -38,6 +38,7 @@ from patience import until
 OTHER_NUMPY = "1.26.4"
 MOODY = """\
 import os
+import resource
 import socket
 import subprocess
 
@@ -65,6 +66,9 @@ class Moody:
 
     def other(self, volume):
         yield Segment(volume, codes.BRAIN, "Grey")
+
+    def cores(self, volume):
+        yield Note("cores: %s %s" % resource.getrlimit(resource.RLIMIT_CORE))
 
     def leaves(self, volume):
         raise SystemExit("no licence")
@@ -194,6 +198,15 @@ def test_it_runs_beside_ours_with_another_numpy(host: Host, models: Path, tmp_pa
     assert measurement.value == pytest.approx(segment.volume_ml)
 
 
+def test_its_interpreter_gives_no_core_to_a_program(
+    host: Host, models: Path, tmp_path: Path
+) -> None:
+    """A process that becomes another program may be dumped again: a limit of 1 byte forbids it."""
+    asked = job(models, tmp_path, "cores")
+    host.run(asked)
+    assert exchange.load(asked.out).notes[0].text == "cores: 1 1"
+
+
 @pytest.mark.parametrize("mood", FORBIDDEN)
 def test_its_walls_are_those_of_any_module(
     mood: str, host: Host, models: Path, tmp_path: Path
@@ -204,11 +217,11 @@ def test_its_walls_are_those_of_any_module(
 
 def test_its_author_is_shown_the_line(host: Host, models: Path, tmp_path: Path) -> None:
     asked = job(models, tmp_path, "raises")
-    with pytest.raises(ModuleError, match=r"raised KeyError in __init__.py, line 25$") as raised:
+    with pytest.raises(ModuleError, match=r"raised KeyError in __init__.py, line 26$") as raised:
         host.run(asked)
     assert "Marker" not in str(raised.value)
     assert "Marker^Patient" in (asked.out / "traceback.txt").read_text()
-    with pytest.raises(ModuleError, match=r"the mask of a segment is no boolean.*line 28"):
+    with pytest.raises(ModuleError, match=r"the mask of a segment is no boolean.*line 29"):
         host.run(job(models, tmp_path, "other"))
 
 
