@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from hilum.errors import MachineError, MissingPartError, ModuleError
+from hilum.hosts.scratch import remove
 from hilum.processes.process import is_alive, own_start_time
 
 PROGRAMS = ("podman", "docker")
@@ -158,7 +159,7 @@ class Containers:
 
     def give_back(self, folder: Path) -> None:
         """Remove a folder that the users of a container wrote to."""
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         if folder.exists() and self._is_podman:  # files of other users, of our own user namespace
             self._ask("unshare", "rm", "-rf", str(folder))
 
