@@ -50,7 +50,7 @@ from hilum import Input
 
 class Module:
     name, version, needs = {name!r}, "1", Input("MR")
-    def run(self, series):
+    def run(self, series, parameters=None):
         return ()
 """
 SAYS = """
@@ -78,7 +78,7 @@ DEEDS = {
     "forks": ("import os; os.fork()", "tried to start a process"),
     "eats": ("held = bytearray(8 << 30)", "needs more than 512 MiB: raise worker.memory_mb"),
     "dies": ("import os; os.abort()", "died before it had answered"),
-    "leaves": ("raise SystemExit", "died before it had answered"),
+    "leaves": ("raise SystemExit", "SystemExit in stranger_leaves.py, line 1"),
     "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version: Field required"),
     "raves": (SAYS.format(times=1, words=b"\x80\x04."), "an answer that makes no sense"),
     "floods": (SAYS.format(times=99, words=b"x" * 50_000), "describes itself in more than"),
