@@ -119,11 +119,13 @@ class StudyRecords:
         about = {"reason": reason, "patience": patience}
 
         def note(connection: sa.Connection) -> None:
+            before = sa.select(study.reason).where(study.study_uid == study_uid)
+            is_news = connection.execute(before).scalar() != reason
             self._rows.update(connection, study.study_uid == study_uid, **values, **about)
             listing.follow(connection, study_uid, last_at)
             if identifiers:
                 listing.note(connection, study_uid, identifiers)
-            if identifiers or settled_images:  # in between, its state does not change
+            if identifiers or settled_images or is_news:  # in between, its line does not change
                 listing.refresh(connection, study_uid)
 
         self._database.transact(note)
