@@ -18,6 +18,7 @@ from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, Obj
 from hilum.cli import app
 from hilum.config import parse
 from hilum.console.endpoints import pages
+from hilum.console.rendering import person
 from hilum.people.roles import Permission, UserRole
 from hilum.records import Records
 from hilum.records.models.requests import Wish
@@ -576,6 +577,17 @@ def test_a_page_waits_no_longer_for_a_database_that_was_stopped(
         assert client.get("/studies").status_code == 200
 
 
+def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> None:
+    about = {"reason": "T1: 2 slices missing", "patience": 120.0, "last_at": time.time()}
+    put(house.records, a_study(study_uid="1.2.78", settled_images=0, **about))
+    lacking = house.study(WorkitemState.NOT_APPLICABLE)
+    waiting = house.records.identifiers.addresses(["1.2.78"])["1.2.78"]
+    with house.client(UserRole.OPERATOR) as client:
+        shown = text_of(client.get(f"/studies/{waiting}").text)
+        assert "More images are waited for: T1: 2 slices missing, silent for 0 of 120 s." in shown
+        assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
+
+
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     why = f"{NOT_JUDGED_YET}: the module m cannot be used"
     put(house.records, a_study(study_uid="1.2.77", settled_images=0, reason=why))
@@ -588,3 +600,18 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     assert "What to do Have the module work again" in shown
     assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ("Müller^Jörg^^von^Dr.", "Müller Jörg von Dr."),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada Tarou (山田 太郎, やまだ たろう)"),
+        ("=山田^太郎", "山田 太郎"),
+        ("Wang^XiaoDong=王^小东=", "Wang XiaoDong (王 小东)"),
+        ("", ""),
+        ("^^^^", ""),
+    ],
+)
+def test_a_name_is_written_as_people_do(stated: str, written: str) -> None:
+    assert person(stated) == written

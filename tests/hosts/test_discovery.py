@@ -79,15 +79,15 @@ DEEDS = {
     "eats": ("held = bytearray(8 << 30)", "needs more than 512 MiB: raise worker.memory_mb"),
     "dies": ("import os; os.abort()", "died before it had answered"),
     "leaves": ("raise SystemExit", "SystemExit in stranger_leaves.py, line 1"),
-    "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version: Field required"),
+    "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version is missing"),
     "raves": (SAYS.format(times=1, words=b"\x80\x04."), "an answer that makes no sense"),
     "floods": (SAYS.format(times=99, words=b"x" * 50_000), "describes itself in more than"),
     "lacks": ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
 }
 ASKED_AGAIN = "repair or uninstall stranger_{name}; `hilum modules` asks it again"
 MEMBERS = {  # lines of the class, and what is said of them
-    "titled": ('    title = "x" * 10_000', "title: String should have at most 200 characters"),
-    "commands": ('    title = "a\\x1b[2Jb"', "title: String should match"),
+    "titled": ('    title = "x" * 10_000', "title: 200 characters at most are allowed"),
+    "commands": ('    title = "a\\x1b[2Jb"', "title: a text of the form"),
     "weighty": ('    weights = "DATA/hilum.db"', "name their folder by `folders`"),
     "derived": (
         "    needs = type('Own', (Input,), {})('MR')",
@@ -274,7 +274,7 @@ def test_only_its_own_code_judges_parameters(strangers: Installed) -> None:
     require_parameters(module, {}, strangers.place)
     require_parameters(module, {"threshold": 1}, strangers.place)
     for given, said in (
-        ({"threshold": "high"}, "parameter threshold: Input should be a valid number"),
+        ({"threshold": "high"}, "parameter threshold: a number is needed"),
         ({"threshold": 13}, "not on a Friday"),
         ({"treshold": 1}, "did you mean 'threshold'"),
     ):

@@ -41,7 +41,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "asked",
         "starting",
         "waiting for images",
-        "waiting for a worker",
+        "waiting to be analysed",
         "on its way",
         "coming",
         "reading",
@@ -116,6 +116,13 @@ def clock(at: float | None) -> Markup:
     )
 
 
+def person(name: str) -> str:
+    """A person's name (PS3.5 6.2, PN) as people write it, what other scripts say in brackets."""
+    groups = [" ".join(filter(None, group.split("^"))) for group in name.split("=")]
+    first, *others = [*filter(None, groups)] or [""]
+    return f"{first} ({', '.join(others)})" if others else first
+
+
 @pass_context
 def code(context: Context, text: str) -> Markup:
     """Text whose parts in backticks are commands or settings.
@@ -167,6 +174,7 @@ def _environment() -> Environment:
         "look": look,
         "counted": counted,
         "hours": in_words,
+        "person": person,
         "sentence": sentence,
     }
     return made

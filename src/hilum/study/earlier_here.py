@@ -104,7 +104,7 @@ class EarlierHere:
         if isinstance(decision, Run) and self.is_coming(rule, decision.selection):
             waited = now - self._since.setdefault(key, now)
             if waited < rule.give_up_seconds:
-                return Wait(1.0, "waiting for an earlier exam", waited, rule.give_up_seconds)
+                return Wait(1.0, "an earlier exam", waited, rule.give_up_seconds)
         self._since.pop(key, None)
         return decision
 
