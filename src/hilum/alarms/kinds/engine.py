@@ -53,7 +53,7 @@ def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
         return
     count = sum(
         number
-        for (module, state), number in workitems.counts().items()
+        for (module, state), number in workitems.waiting().items()
         if state is WorkitemState.RUNNING
         or (state is WorkitemState.SCHEDULED and module not in disabled)
     )
