@@ -541,15 +541,20 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
     with (
         closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
         serving(site, records) as url,
-        signed_in(site, UserRole.VIEWER, url) as client,
+        signed_in(site, UserRole.OPERATOR, url) as client,
     ):
         records.database.close()
         file.rename(tmp_path / "away.db")
         file.mkdir()
         page = client.get("/studies", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/studies")
-        assert (page.status_code, answer.status_code) == (503, 503)
-        assert "The records do not answer" in page.text and "look at the database" in page.text
+        act = client.post("/why", data={"wanted": "1.2.3456"}, headers={"Accept": "text/html"})
+        assert (page.status_code, answer.status_code, act.status_code) == (503, 503, 503)
+        for shown in (page, act):
+            assert "The records do not answer" in shown.text
+            assert "look at the database" in shown.text
+        assert 'http-equiv="refresh"' in page.text, "it looks again by itself"
+        assert 'http-equiv="refresh"' not in act.text, "what was typed is not sent again"
         assert answer.json()["detail"].startswith("the records do not answer")
         file.rmdir()
         (tmp_path / "away.db").rename(file)

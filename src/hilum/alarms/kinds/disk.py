@@ -15,7 +15,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
         yield Alarm(
             "disk",
             Severity.CRITICAL,
-            f"{free} MiB are free on the disk of {data}, {wanted} are wanted "
-            "(receiver.low_water_mb): images are refused with 0xA700 and none is fetched",
+            f"the disk has too little room: {free} MiB are free on that of {data}, {wanted} are "
+            "wanted (receiver.low_water_mb); images are refused with 0xA700 and none is fetched",
             "make room on that disk; both go on by themselves then",
         )
