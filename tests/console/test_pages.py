@@ -593,3 +593,12 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     assert "What to do Have the module work again" in shown
     assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown
+
+
+def test_pages_where_images_come_in_say_that_the_disk_has_no_room(tmp_path: Path) -> None:
+    low = {"receiver": {"low_water_mb": 1 << 40}}
+    with a_house(tmp_path, **low) as house, house.client() as client:
+        shown = {path: text_of(client.get(path).text) for path in ("/", "/network", "/upload")}
+    assert "Something needs a person: the disk has too little room." in shown["/"]
+    assert "no room The disk of the data folder has too little room" in shown["/network"]
+    assert "too little room: no image is taken in until there is more" in shown["/upload"]

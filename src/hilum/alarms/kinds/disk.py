@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.inbox.room import free_mib
+from hilum.inbox.room import free_mib, is_low
 from hilum.severity import Severity
 
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Less is free than `receiver.low_water_mb`."""
     data = facts.site.data
-    free, wanted = free_mib(data), max(1, facts.site.receiver.low_water_mb)
-    if free < wanted:
+    if is_low(data, facts.site.receiver.low_water_mb):
+        free, wanted = free_mib(data), max(1, facts.site.receiver.low_water_mb)
         yield Alarm(
             "disk",
             Severity.CRITICAL,

@@ -18,6 +18,7 @@ from hilum.console.multipart import FormPart, MultipartForm
 from hilum.console.sending import can_be_sent, send_made_up
 from hilum.console.uploading import UNBOUNDED, WantedUpload, begin, receive, upload_of
 from hilum.dicom.uids import MADE_UP
+from hilum.inbox.room import is_low
 from hilum.people.roles import Permission
 from hilum.uploading.made_up import can_be_made_for, made_up_study
 from hilum.uploading.talk import FileFate
@@ -38,6 +39,7 @@ def upload_page(request: Request, desk: OurDesk, visitor: OurVisitor) -> HTMLRes
         destinations=desk.site.destination,
         before=[(one, _said(one)) for one in desk.uploads.all_of(visitor.identity)],
         console=desk.site.console,
+        no_room=is_low(desk.site.data, desk.site.receiver.low_water_mb),
         by_receiver=can_be_sent(desk.site.receiver),
         made_up_for=[name for name, needs in desk.modules.needs.items() if can_be_made_for(needs)],
     )
