@@ -542,15 +542,20 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
     with (
         closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
         serving(site, records) as url,
-        signed_in(site, UserRole.VIEWER, url) as client,
+        signed_in(site, UserRole.OPERATOR, url) as client,
     ):
         records.database.close()
         file.rename(tmp_path / "away.db")
         file.mkdir()
         page = client.get("/studies", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/studies")
-        assert (page.status_code, answer.status_code) == (503, 503)
-        assert "The records do not answer" in page.text and "look at the database" in page.text
+        act = client.post("/why", data={"wanted": "1.2.3456"}, headers={"Accept": "text/html"})
+        assert (page.status_code, answer.status_code, act.status_code) == (503, 503, 503)
+        for shown in (page, act):
+            assert "The records do not answer" in shown.text
+            assert "look at the database" in shown.text
+        assert 'http-equiv="refresh"' in page.text, "it looks again by itself"
+        assert 'http-equiv="refresh"' not in act.text, "what was typed is not sent again"
         assert answer.json()["detail"].startswith("the records do not answer")
         file.rmdir()
         (tmp_path / "away.db").rename(file)
@@ -615,3 +620,12 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
 )
 def test_a_name_is_written_as_people_do(stated: str, written: str) -> None:
     assert person(stated) == written
+
+
+def test_pages_where_images_come_in_say_that_the_disk_has_no_room(tmp_path: Path) -> None:
+    low = {"receiver": {"low_water_mb": 1 << 40}}
+    with a_house(tmp_path, **low) as house, house.client() as client:
+        shown = {path: text_of(client.get(path).text) for path in ("/", "/network", "/upload")}
+    assert "Something needs a person: the disk has too little room." in shown["/"]
+    assert "no room The disk of the data folder has too little room" in shown["/network"]
+    assert "too little room: no image is taken in until there is more" in shown["/upload"]

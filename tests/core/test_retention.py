@@ -557,7 +557,7 @@ def test_the_alarm_is_what_the_disk_says(
         assert alarms_now(house.site, house.records) == []
         with filled(disk):
             (alarm,) = alarms_now(house.site, house.records)
-            assert alarm.text.startswith("0 MiB are free on the disk of ")
+            assert "little room: 0 MiB are free on that of " in alarm.text
             assert (alarm.since, "1 are wanted" in alarm.text) == (None, True)
         (disk / "filler").write_bytes(bytes(2 << 20))
         for _ in range(3):
@@ -576,7 +576,7 @@ def test_the_alarm_is_what_the_disk_says(
             alarms.check()
         lines = [record.message for record in caplog.records if "alarm" in record.message]
         assert len(lines) == 2
-        assert lines[0].startswith("alarm: 0 MiB are free on the disk of ")
+        assert lines[0].startswith("alarm: the disk has too little room: 0 MiB are free on ")
         assert lines[1] == "the alarm is over: disk"
         house.records.close()
 

@@ -8,6 +8,7 @@ from hilum.records import events, listing, tables
 from hilum.records.database import Database
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.models.studies import Removal, Study
+from hilum.records.real import is_real
 from hilum.records.rows import Rows, insert, select
 from hilum.records.states import EventKind, StudyWait, WorkitemState
 from hilum.wording import NOT_JUDGED
@@ -85,9 +86,10 @@ class StudyRecords:
         return int(row.number)
 
     def totals(self) -> tuple[int, int]:
-        """How many studies there are, and how many images of them."""
+        """How many studies there are, and how many images of them; without what was made up."""
         sums = [sa.func.count().label("number"), sa.func.sum(study.images).label("images")]
-        (row,) = select(self._database, sa.select(*sums).select_from(tables.study))
+        query = sa.select(*sums).where(is_real(study.study_uid))
+        (row,) = select(self._database, query)
         return int(row.number), int(row.images or 0)
 
     def unjudged(self) -> list[Study]:
