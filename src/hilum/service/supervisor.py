@@ -44,7 +44,7 @@ from hilum.service.tasks import Task, tasks
 
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
-WAKE_SECONDS = 2.0
+RENEWED_SECONDS = 2.0  # between two looks whether there is a fork server again
 LOOK_SECONDS = 0.25  # at processes that are dead and wait for their pause to end
 IDLE_SECONDS = 0.5
 EVERY_ROLE = tuple(Role)
@@ -197,9 +197,11 @@ class Supervisor:
 
     def _keep_awake(self) -> None:
         """Continue a stopped fork server, which would let us wait for every answer."""
-        while not self._stopped.wait(WAKE_SECONDS):
+        while not self._stopped.is_set():
             if wake_fork_server():
                 log.warning("somebody has stopped the fork server; it goes on")
+            else:
+                self._stopped.wait(RENEWED_SECONDS)
 
     def _start(self, name: str) -> None:
         task = self._tasks[name]
