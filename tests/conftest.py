@@ -135,15 +135,6 @@ def _light_passwords() -> Iterator[None]:
 
 
 @pytest.fixture
-def usual_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hashes are those of a hospital."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
-    passwords._of_nobody.cache_clear()
-    yield
-    passwords._of_nobody.cache_clear()
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> disk.Mount:
     """Gives a disk of so many MiB that can be filled; skips where none can be mounted."""
     if reason := disk.why_not():

@@ -3,10 +3,11 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -49,6 +50,22 @@ class Postgres:
 
     def crash(self) -> None:
         self._run("pg_ctl", "-D", self._folder / "db", "-m", "immediate", "-w", "stop")
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """All its processes stand still, while the system takes what is sent to them."""
+        leader = int((self._folder / "db" / "postmaster.pid").read_text().split()[0])
+        os.kill(leader, signal.SIGSTOP)  # so that it begins no other
+        children = Path(f"/proc/{leader}/task/{leader}/children").read_text()
+        processes = [leader, *map(int, children.split())]
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
 
     def _tell(self, statement: str) -> None:
         address = {"host": "127.0.0.1", "port": self._port, "user": "hilum", "dbname": "postgres"}

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 from collections.abc import Collection, Iterable
 
 IN_ITS_TURN = (  # where the results of a study go one after the other
@@ -25,6 +26,11 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{number} {noun[:-1]}ies"
     return f"{number} {noun}s"
+
+
+def moment(at: float) -> str:
+    """A time (s since 1970) as people write it."""
+    return time.strftime("%F %R", time.localtime(at))
 
 
 def printable(text: str, instead: str = " ") -> str:

@@ -3,10 +3,13 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi.responses import StreamingResponse
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
@@ -38,6 +41,8 @@ from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSumma
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
 from hilum.wording import NOT_JUDGED_YET
+from tests.patience import PATIENCE
+from tests.postgres import Postgres
 from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -484,13 +489,24 @@ def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: H
     assert audited_fetch(house.site, "out", "A77") == by_number
 
 
-def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
+def test_a_page_that_fails_says_so_in_our_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = pages()
 
     @broken.get("/broken", Permission.LOOK)
     @broken.get("/api/v1/broken", Permission.LOOK)
+    @broken.get("/broken/{name}", Permission.LOOK)
     def fails() -> None:
         raise ValueError(HIDDEN)
+
+    @broken.get("/half", Permission.LOOK)
+    def fails_late() -> StreamingResponse:
+        def parts() -> Iterator[bytes]:
+            yield b"a part"
+            raise ValueError(HIDDEN)
+
+        return StreamingResponse(parts())
 
     (tmp_path / "data").mkdir(mode=0o700)
     site = parse({"data": str(tmp_path / "data")})
@@ -499,13 +515,23 @@ def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
         serving(site, records, [broken]) as url,
         signed_in(site, UserRole.VIEWER, url) as client,
     ):
-        client.headers["Connection"] = "close"  # as the server does after a mistake
         page = client.get("/broken", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/broken")
+        assert client.get("/broken/Marker").status_code == 500
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/half")
     assert (page.status_code, answer.status_code) == (500, 500)
     assert "Hilum has made a mistake here: its log says where" in page.text
     assert answer.json()["detail"].startswith("Hilum has made a mistake here")
     assert HIDDEN not in page.text + answer.text
+    assert page.headers["X-Content-Type-Options"] == "nosniff", "it is protected as any page"
+    said = [(one.name, one.getMessage(), one.exc_info) for one in caplog.records]
+    ours = [text for name, text, _ in said if name == "hilum.console.mishaps"]
+    routes = ("/broken", "/api/v1/broken", "/broken/{name}", "/half")
+    assert [text.partition(": ")[0] for text in ours] == [f"GET {of} failed" for of in routes]
+    assert all("ValueError in test_pages.py, line " in text for text in ours)
+    assert not any(stack for _, _, stack in said) and HIDDEN not in caplog.text
+    assert "Marker" not in caplog.text
 
 
 def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: Path) -> None:
@@ -530,11 +556,35 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
         assert client.get("/studies").status_code == 200
 
 
+def test_a_page_waits_no_longer_for_a_database_that_was_stopped(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    site = parse({"data": str(data)})
+    with (
+        closing(Records(postgres.database(), patience=0.5)) as records,
+        serving(site, records) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        assert client.get("/studies").status_code == 200
+        with postgres.silent():
+            page = client.get("/studies", headers={"Accept": "text/html"}, timeout=PATIENCE)
+            answer = client.get("/api/v1/studies", timeout=PATIENCE)
+        assert (page.status_code, answer.status_code) == (503, 503)
+        assert "The records do not answer" in page.text and "look at the database" in page.text
+        assert client.get("/studies").status_code == 200
+
+
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     why = f"{NOT_JUDGED_YET}: the module m cannot be used"
     put(house.records, a_study(study_uid="1.2.77", settled_images=0, reason=why))
     address = house.records.identifiers.addresses(["1.2.77"])["1.2.77"]
     with house.client(UserRole.OPERATOR) as client:
         shown = text_of(client.get(f"/studies/{address}").text)
-    assert "Nothing is decided yet. Why not? says what it waits for" in shown
+        found = text_of(client.get("/studies?state=cannot+be+judged").text)
+        now = text_of(client.get("/").text)
+    assert "The study cannot be judged yet: the module m cannot be used." in shown
+    assert "What to do Have the module work again" in shown
+    assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown

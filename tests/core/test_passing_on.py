@@ -25,6 +25,7 @@ from hilum.records.models.deliveries import WrittenResult
 from hilum.records.models.requests import Request
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
+    PARKED,
     DeliveryState,
     EventKind,
     RequestAction,
@@ -404,7 +405,7 @@ def test_both_results_of_a_patient_who_was_wrong_are_taken_back(first: str) -> N
         all_taken_back(record)
 
 
-def test_what_was_parked_and_is_released_after_the_result_was_taken_back_is_not_told() -> None:
+def test_what_is_parked_is_settled_when_the_result_is_taken_back() -> None:
     with in_record(("record",)) as record:
         want_assessments(record)
         item = record.result(1.5)
@@ -413,14 +414,42 @@ def test_what_was_parked_and_is_released_after_the_result_was_taken_back_is_not_
         say_in(record, item, "anna", ACCEPTED)
         record.deliver()
         [note] = notes(record.hall, item)
+        assert note.state is WorkitemState.PARKED
         record.server.behaviour = WELL
         record.withdraw(item)
-        record.deliver()
+        note = record.again(note)
+        assert (note.state, "cancelled" in note.reason) == (WorkitemState.COMPLETED, True)
+        assert not record.hall.records.deliveries.parked("record")
         asked = Request(1, record.hall.now, RequestAction.RELEASE, note.id, "record")
-        release(record.hall.flow, record.again(note), asked)
+        assert not release(record.hall.flow, note, asked).done
         record.deliver()
         assert assessments(record) == {}
         all_taken_back(record)
+
+
+@pytest.mark.parametrize("parked", PARKED)
+@pytest.mark.parametrize("gone", ["withdrawn here", "cancelled"])
+def test_the_sweep_settles_what_is_parked_and_has_no_result_any_more(
+    gone: str, parked: DeliveryState
+) -> None:
+    """The images of a result may be gone, so that no note takes it back; or it was never sent."""
+    with written(lake={**LAKE, "assessments": True}) as (hall, item):
+        deliveries = hall.records.deliveries
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        deliveries.park(deliveries.one(note.id, "lake"), parked, "a person has to")
+        of_result = deliveries.one(item.id, "lake")
+        deliveries.park(of_result, DeliveryState.REFUSED, "the settings no longer define it")
+        hall.flow.sweep()
+        assert hall.records.workitems.one(note.id).state is WorkitemState.PARKED, "both may go on"
+        if gone == "cancelled":
+            deliveries.cancel(item, "a person cancelled it")
+        else:
+            hall.records.moves.withdraw_here(item, "its images are no longer here")
+        hall.flow.sweep()
+        assert hall.records.workitems.one(note.id).state is WorkitemState.COMPLETED
+        assert deliveries.one(note.id, "lake").state is DeliveryState.CANCELLED
 
 
 def test_an_archive_is_told_that_what_readers_said_is_taken_back_too() -> None:

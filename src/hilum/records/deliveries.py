@@ -14,6 +14,7 @@ from hilum.records.states import (
     CANCELLABLE,
     OWED,
     PARKED,
+    UNSETTLED,
     DeliveryState,
     EventKind,
     WorkitemKind,
@@ -232,7 +233,7 @@ class DeliveryRecords:
         self._note(of, state, text, resend=False, **values)
 
     def note_cancelled(self, of: Delivery, text: str) -> None:
-        """Note that it is not sent."""
+        """Note that it is not sent, or that nobody has to do anything about it any more."""
         self._note(of, DeliveryState.CANCELLED, text)
 
     def cancel(self, item: Workitem, reason: str) -> int:
@@ -289,7 +290,8 @@ class DeliveryRecords:
         key = [delivery.workitem_id == of.workitem_id, delivery.destination == of.destination]
         if state not in ARRIVED:
             # a person may have cancelled meanwhile; what has arrived is a fact
-            key.append(delivery.state.in_(OWED))
+            before = UNSETTLED if state is DeliveryState.CANCELLED else OWED
+            key.append(delivery.state.in_(before))
         line = text if state in ARRIVED else f"{of.destination}: {text}"
         values = {"attempts": of.attempts, **values}
 

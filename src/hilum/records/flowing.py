@@ -8,20 +8,23 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
+from hilum.records.models.studies import wait_of
 from hilum.records.rows import select
 from hilum.records.states import (
     ARRIVED,
     OWED,
     PARKED,
     DeliveryState,
+    StudyWait,
     WorkitemKind,
     WorkitemState,
 )
+from hilum.records.studies import IS_UNJUDGED
 
 study = tables.study.c
 workitem = tables.workitem.c
 delivery = tables.delivery.c
-removal = tables.removal.c
+_IS_GONE = sa.exists().where(tables.removal.c.study_uid == study.study_uid)
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,23 @@ class FlowRecords:
 
     def assembling(self) -> Backlog:
         """Studies of which images may still come."""
-        gone = sa.exists().where(removal.study_uid == study.study_uid)
-        return self._backlog(tables.study, study.first_at, study.settled_images == 0, ~gone)
+        is_open = (study.settled_images == 0, ~_IS_GONE, ~IS_UNJUDGED)
+        return self._backlog(tables.study, study.first_at, *is_open)
+
+    def waiting(self) -> dict[StudyWait, int]:
+        """How many open studies wait for what."""
+        unjudged = sa.case((IS_UNJUDGED, study.reason), else_="")
+        query = sa.select(unjudged.label("reason"), sa.func.count().label("number"))
+        query = query.where(study.settled_images == 0, ~_IS_GONE).group_by(unjudged)
+        found: dict[StudyWait, int] = {}
+        for row in select(self._database, query):
+            wait = wait_of(row.reason)
+            found[wait] = found.get(wait, 0) + row.number
+        return found
+
+    def unjudged(self) -> Backlog:
+        """Studies that wait for something else than images."""
+        return self._backlog(tables.study, study.last_at, IS_UNJUDGED)
 
     def in_state(self, state: WorkitemState) -> Backlog:
         """Workitems in a state."""

@@ -16,7 +16,7 @@ from hilum.records.assessed import Assessment, last_of_each, standing_with
 from hilum.records.database import insert_once
 from hilum.records.listed import StudyIdentifiers, key_of, marked, words_of_name
 from hilum.records.models.deliveries import Delivery
-from hilum.records.models.studies import StudyAddress
+from hilum.records.models.studies import Study, StudyAddress
 from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.rows import TableRows, insert
 from hilum.records.states import (
@@ -40,6 +40,7 @@ MOST_REASONS = 20  # of one study that are searched
 LETTERS = string.ascii_lowercase + string.digits
 WITH_RESULT = (StudyState.COMPLETED, StudyState.DELIVERING)
 
+STUDIES = TableRows(tables.study, Study)
 OUTLINES = TableRows(tables.workitem, WorkitemOutline)
 DELIVERIES = TableRows(tables.delivery, Delivery)
 ASSESSMENTS = TableRows(tables.assessment, Assessment)
@@ -68,6 +69,7 @@ class StudyFacts:
     items: Sequence[WorkitemOutline]  # that no other has replaced, the oldest first
     deliveries: Sequence[Delivery]  # of those
     assessments: Sequence[Assessment] = ()  # of those
+    obstacle: str = ""  # why a rule cannot look at it
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def standing_of(facts: StudyFacts) -> Standing:
     """What a list says of a study of which `facts` are on record."""
     said = [_said(item, facts.deliveries) for item in facts.items if not _is_folded(item)]
     said += [(StudyState.HELD, CORRECTED)] if facts.corrected else []
+    said += [(StudyState.UNJUDGED, facts.obstacle)] if facts.obstacle else []
     if not said:
         said = [_without_workitem(facts)]
     state = max((state for state, _ in said), key=lambda state: state.urgency)
@@ -265,14 +268,14 @@ def columns_of_standing(said: Standing) -> dict[str, object]:
 
 
 def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
-    study, removal, correction = tables.study.c, tables.removal.c, tables.correction.c
+    removal, correction = tables.removal.c, tables.correction.c
     is_open = (correction.study_uid == study_uid, correction.is_open)
     about = sa.select(
-        sa.select(study.settled_images).where(study.study_uid == study_uid).scalar_subquery(),
-        sa.exists().where(removal.study_uid == study_uid),
-        sa.exists().where(*is_open),
+        sa.exists().where(removal.study_uid == study_uid), sa.exists().where(*is_open)
     )
-    settled, removed, corrected = connection.execute(about).one()
+    removed, corrected = connection.execute(about).one()
+    study = next(iter(STUDIES.select(connection, tables.study.c.study_uid == study_uid)), None)
+    obstacle = study.obstacle if study and not removed else ""
     workitem = tables.workitem.c
     current = (workitem.study_uid == study_uid, workitem.superseded_by.is_(None))
     items = OUTLINES.select_readable(
@@ -282,8 +285,9 @@ def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
     deliveries = DELIVERIES.select_readable(connection, ours, blank=unreadable.DELIVERY)
     of_results = tables.assessment.c.workitem_id.in_([item.id for item in items])
     assessments = ASSESSMENTS.select(connection, of_results)
-    about_all = (bool(settled), bool(removed), bool(corrected))
-    return StudyFacts(*about_all, items, deliveries, assessments)
+    settled = study is not None and study.settled_images > 0
+    about_all = (settled, bool(removed), bool(corrected))
+    return StudyFacts(*about_all, items, deliveries, assessments, obstacle)
 
 
 def note(connection: sa.Connection, study_uid: str, said: StudyIdentifiers) -> None:

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
-from hilum.records.models.workitems import PutBack, Workitem, WorkitemOutline
-from hilum.records.rows import Rows, insert, select
+from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
+from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
     EventKind,
     WorkitemKind,
@@ -72,7 +72,13 @@ class WorkitemRecords:
 
     def held_because(self, beginnings: Iterable[str]) -> list[str]:
         """UIDs of the studies that are held for a reason with one of these beginnings."""
-        reasons = sa.or_(*(workitem.reason.startswith(text) for text in beginnings))
+        return self._held_where(_begins_with(beginnings))
+
+    def held_otherwise(self, beginnings: Iterable[str]) -> list[str]:
+        """UIDs of the studies that are held for a reason with none of these beginnings."""
+        return self._held_where(~_begins_with(beginnings))
+
+    def _held_where(self, reasons: Condition) -> list[str]:
         query = sa.select(workitem.study_uid).where(workitem.state == WorkitemState.HELD, reasons)
         return [row.study_uid for row in select(self._database, query.distinct())]
 
@@ -108,15 +114,27 @@ class WorkitemRecords:
             limit=most,
         )
 
-    def oldest_in_state(self, state: WorkitemState, without: Collection[str] = ()) -> float | None:
-        """When the oldest of the workitems in a state was made; None if there is none.
+    def waiting(self, without: Collection[str] = ()) -> list[WaitingAnalyses]:
+        """The analyses that have not begun, by rule and hours.
 
         Those of the modules `without` do not count, nor those that wait for a server.
         """
-        counts = (workitem.state == state, workitem.failure.is_(None))
-        query = sa.select(sa.func.min(workitem.created).label("at")).where(*counts)
-        (row,) = select(self._database, query.where(workitem.module.not_in(without)))
-        return None if row.at is None else float(row.at)
+        counts = (workitem.state == WorkitemState.SCHEDULED, workitem.failure.is_(None))
+        is_free = sa.or_(workitem.at_once, workitem.asked)
+        hours = sa.func.coalesce(workitem.rule["hours"].as_string(), "")
+        each = (
+            sa.select(
+                sa.case((is_free, ""), else_=workitem.rule_key).label("rule_key"),
+                sa.case((is_free, ""), else_=hours).label("hours"),
+                workitem.created,
+            )
+            .where(*counts, workitem.module.not_in(without))
+            .subquery()
+        )
+        found = (sa.func.min(each.c.created).label("oldest"), sa.func.count().label("number"))
+        by = (each.c.rule_key, each.c.hours)
+        rows = select(self._database, sa.select(*by, *found).group_by(*by))
+        return [WaitingAnalyses(row.rule_key, row.hours, row.oldest, row.number) for row in rows]
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
         """The number of workitems of each module in each state."""
@@ -208,6 +226,23 @@ class WorkitemRecords:
         """Forget why its module failed, because it runs anew."""
         self._rows.change(workitem.id == workitem_id, failure=None)
 
+    def begin_at_once(self, item: Workitem, text: str) -> bool:
+        """Have it begin first, and whatever its hours are; False if it has begun, or is to already.
+
+        `text` says why.
+        """
+        waits = (workitem.state == WorkitemState.SCHEDULED, ~workitem.at_once)
+
+        def begin(connection: sa.Connection) -> bool:
+            ours = (workitem.id == item.id, *waits)
+            if not self._rows.update(connection, *ours, at_once=True, reason=text):
+                return False
+            events.write(connection, item.study_uid, EventKind.SCHEDULED, text, item.id)
+            listing.refresh(connection, item.study_uid)
+            return True
+
+        return self._database.transact(begin)
+
     def put_back_by_module(self) -> dict[str, list[PutBack]]:
         """Those that wait because a server is away, the oldest first."""
         waiting = workitem.state == WorkitemState.SCHEDULED
@@ -273,3 +308,7 @@ class WorkitemRecords:
             .returning(column)
         )
         return self._database.transact(lambda c: int(c.execute(statement).scalar_one()))
+
+
+def _begins_with(beginnings: Iterable[str]) -> Condition:
+    return sa.or_(*(workitem.reason.startswith(text) for text in beginnings))

@@ -31,6 +31,7 @@ from hilum.records.states import (
     ARRIVED,
     OWED,
     PARKED,
+    UNSETTLED,
     DeliveryState,
     PausedKind,
     WorkitemKind,
@@ -150,12 +151,13 @@ class Outbox:
         return 0.0 if answers else CALL_AGAIN_SECONDS
 
     def _needless(self, item: Workitem, delivery: Delivery, in_order: bool) -> str:
-        """Why a delivery is not made any more; "" if it is."""
+        """Why a delivery is not made any more; "" if it is, or if a person may still release it."""
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
             return TAKEN_BACK
         if item.kind is WorkitemKind.ASSESSMENT and item.about:
             of_result = self._records.deliveries.one(item.about, delivery.destination)
-            if of_result.state not in ARRIVED:
+            awaited = UNSETTLED if delivery.state in PARKED else ()
+            if of_result.state not in (*ARRIVED, *awaited):
                 return "not sent, because the result that it is about did not arrive there"
             if self._came_too_late(item.about, delivery, in_order):
                 return TAKEN_BACK
@@ -171,7 +173,8 @@ class Outbox:
             return False
         notes = self._records.deliveries.of_workitem(withdrawal_uid(item.id))
         still_comes = (one for one in notes if one.destination == note.destination)
-        return not (in_order and any(one.state in OWED for one in still_comes))
+        is_on_its_way = in_order and note.state in OWED
+        return not (is_on_its_way and any(one.state in OWED for one in still_comes))
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -260,13 +263,17 @@ class Outbox:
     def settle(self, workitem_id: str) -> None:
         """Work out the state of a written workitem from its deliveries.
 
-        Also called for all of them by the sweep: a crash may have come before it.
+        Also called for all of them by the sweep: a crash may have come before it. What is parked
+        and has become needless waits for nobody.
         """
-        deliveries = self._records.deliveries.of_workitem(workitem_id)
         item = self._records.workitems.one(workitem_id)
+        for parked in self._records.deliveries.parked_of(workitem_id):
+            if needless := self._needless(item, parked, parked.destination in self._site.in_order):
+                self._records.deliveries.note_cancelled(parked, needless)
+        deliveries = self._records.deliveries.of_workitem(workitem_id)
         set_state = self._records.moves.set_state
-        if parked := [d for d in deliveries if d.state in PARKED]:
-            reason = ", ".join(f"{d.destination} ({d.state})" for d in parked)
+        if waiting := [d for d in deliveries if d.state in PARKED]:
+            reason = ", ".join(f"{d.destination} ({d.state})" for d in waiting)
             if (item.state, item.reason) != (WorkitemState.PARKED, reason):
                 set_state(workitem_id, WorkitemState.PARKED, reason)
             return

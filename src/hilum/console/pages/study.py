@@ -40,6 +40,10 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
+from hilum.study.hours import OpenHours
+from hilum.why.explanation import Explanation
+from hilum.why.known import Known
+from hilum.why.study import unjudged
 
 LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
@@ -48,6 +52,7 @@ TROUBLE = {
     EventKind.NOT_FETCHED,
     EventKind.ABORTED,
     EventKind.UNREADABLE,
+    EventKind.UNJUDGED,
     EventKind.DELAYED,
     EventKind.REFUSED,
     EventKind.NOT_SHOWN,
@@ -122,12 +127,14 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
+        waits=_waits(desk, view.study_uid, now),
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
         modules=sorted(desk.modules.needs),
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
+        obstacle=_obstacle(desk, view),
         parked=_parked(standing),
         paused=_paused(desk, standing),
         taken_back=_taken_back(trace, view),
@@ -137,6 +144,13 @@ def study_page(
         addresses={view.study_uid: address},
         longest_reason=LONGEST_REASON,
     )
+
+
+def _waits(desk: Desk, study_uid: str, now: float) -> dict[str, str]:
+    """Until when workitems wait for the hours of their rule, and why, by id."""
+    hours = OpenHours(desk.site.rule)
+    items = desk.records.workitems.of_study(study_uid)
+    return {item.id: told for item in items if (told := hours.told(item, now))}
 
 
 @endpoints.post("/studies/{address}/acts", Permission.ACT)
@@ -214,6 +228,14 @@ def _answer(desk: Desk, view: StudyView, number: int | None) -> Asked | None:
         return None
     is_ours = asked.study_uid == view.study_uid
     return asked if is_ours or asked.workitem_id in {i.id for i in view.workitems} else None
+
+
+def _obstacle(desk: Desk, view: StudyView) -> Explanation | None:
+    """Why a rule cannot look at the study, and what to do; None if all could."""
+    if not view.obstacle:
+        return None
+    known = Known.of(desk.site, desk.records, view.study_uid, time.time())
+    return unjudged(known, known.study) if known.study else None
 
 
 def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:

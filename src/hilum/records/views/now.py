@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hilum.records import Records
 from hilum.records.flowing import Backlog, ShownResult, TroubledWorkitem
-from hilum.records.states import WorkitemState
+from hilum.records.states import StudyState, WorkitemState
 
 HOUR = 3600.0
 BARS = {HOUR: 12, 24 * HOUR: 24}  # how many bars each chart has, by the time it covers (s)
@@ -76,6 +76,7 @@ def now_view(records: Records, now: float) -> NowView:
         FlowStep("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait"),
         FlowStep("running", flow.in_state(WorkitemState.RUNNING), "analyses under way"),
         FlowStep("delivering", flow.owed(), "results on their way, or asked for"),
+        FlowStep(StudyState.UNJUDGED, flow.unjudged(), "studies that no rule can look at", True),
         FlowStep("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
         FlowStep("parked", flow.parked(), "results that wait for a person", True),
     )
