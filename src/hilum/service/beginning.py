@@ -15,8 +15,7 @@ from hilum.errors import RecordsUnusable
 from hilum.logs import configure_logging
 from hilum.processes.process import die_with_parent
 from hilum.records import Records, records_url
-
-UNUSABLE = 74  # exit status (EX_IOERR of sysexits.h): our database is damaged or gone
+from hilum.service.roles import UNUSABLE
 
 log = logging.getLogger(__name__)
 
