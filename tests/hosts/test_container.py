@@ -227,7 +227,7 @@ def test_an_image_that_is_not_there_is_named_with_the_cure(run: Run, tmp_path: P
 
 
 MACHINE = {  # what is wrong with podman, and what is said of that
-    "storage": "podman does not work on this machine: mend what `podman images` says",
+    "storage": "podman does not work on this machine: what `podman images` says",
     "option": r"podman did not run the container \(exit status 125\): .* options of the",
     "program": "broken cannot be started: Exec format error",
 }
