@@ -99,6 +99,10 @@ def test_hounsfield_units_are_those_of_a_ct(tmp_path: Path) -> None:
         ),
         ({"network_data_format": data_format(image={"modality": ""})}, "input"),
         ({"monai_version": 5}, "monai_version"),
+        ({"required_packages_version": {"--index-url": "http://x"}}, "'--index-url' .* is none"),
+        ({"required_packages_version": {"-r /etc/passwd": ""}}, "'-r /etc/passwd' .* is none"),
+        ({"numpy_version": "1.26\n--index-url http://x"}, "'numpy' in version .* is none"),
+        ({"required_packages_version": {"x @ https://x/x.whl": ""}}, "names an address"),
     ],
 )
 def test_a_bundle_that_cannot_be_run_is_refused_before_anything_is_fetched(
@@ -109,6 +113,15 @@ def test_a_bundle_that_cannot_be_run_is_refused_before_anything_is_fetched(
     with pytest.raises(ConfigurationError, match=said):
         add(Wanted(str(bundle)), tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_page_that_leads_out_of_the_bundle_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the site")
+    page = write_bundle(tmp_path) / "docs" / "README.md"
+    assert recipe(page.parents[1]).about == page
+    page.unlink()
+    page.symlink_to(tmp_path / "secret")
+    assert recipe(page.parents[1]).about is None
 
 
 def test_the_cures_of_a_refusal_cure(tmp_path: Path) -> None:
