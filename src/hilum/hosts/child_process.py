@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,7 @@ from hilum.hosts.channel import (
     send,
     tell,
 )
+from hilum.hosts.keeping import SAY_WHERE
 from hilum.hosts.planning import ChildPlan
 from hilum.hosts.scratch import TRACEBACK, empty, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
@@ -40,6 +42,7 @@ from hilum.servers import ServerReply, ServerRequest, Terms
 
 START_SECONDS = 120
 KEEPER_SECONDS = 30  # in which a keeper has ended all; longer only where it was killed or stopped
+SAYING_SECONDS = 0.3  # in which one that is killed then says where it is
 GIVE_SECONDS = 60.0  # in which the files of a study are to be taken
 FULL_MIB = 256  # a disk with less room may well have been full for a module
 
@@ -174,7 +177,11 @@ class ChildProcess:
             exchange.save(found, job.out)
 
     def last_words(self) -> str:
-        """The end of what it has printed."""
+        """The end of what it has printed; one that still runs prints where it is."""
+        if self._process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid or 0, SAY_WHERE)
+            self._process.join(SAYING_SECONDS)
         return "" if self._output is None else tail(self._output)
 
     def tidy(self) -> None:
