@@ -32,7 +32,7 @@ from hilum.hosts.channel import (
 )
 from hilum.hosts.keeping import SAY_WHERE
 from hilum.hosts.planning import ChildPlan
-from hilum.hosts.scratch import TRACEBACK, empty, printed, remove, tail
+from hilum.hosts.scratch import MOST_PRINTED, TRACEBACK, empty, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.waiting import Deadline
 from hilum.inbox import write_durably
@@ -134,6 +134,7 @@ class ChildProcess:
         while not has_said_something(self._pipe, deadline.look_seconds):
             deadline.require()
             self._require_memory()
+            self._shorten_output()
         try:
             answer = heard(self._pipe)
             self._require_memory()  # what it says then may be said of a process that was killed
@@ -153,6 +154,11 @@ class ChildProcess:
             raise ModuleDied(
                 f"the module's processes needed more than {self._memory_mb} MiB of memory together"
             )
+
+    def _shorten_output(self) -> None:
+        """Only the end of what it prints is ever read, and it may print without an end."""
+        if self._output and os.fstat(self._output.fileno()).st_size > MOST_PRINTED:
+            self._output.truncate(0)
 
     def keep(self, answer: ModuleAnswer, job: Job, most_bytes: int) -> None:
         """Write what the child left to the folder of `job`, once it was judged."""
