@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -20,6 +21,7 @@ from hilum.testing import check_module, write_series
 from hilum_module import Volume
 from hilum_module.models import ModelModule, Plan, nifti
 from hilum_module.models.axes import DIRECTIONS, Laid
+from hilum_module.models.nnunet import require_one_stage
 from tests.modules import volumes
 from tests.voxels import series_of
 
@@ -187,6 +189,13 @@ def test_an_nnunet_that_cannot_be_run_is_refused(
     folder = write_nnunet(tmp_path, **changes)
     with pytest.raises(ConfigurationError, match=said):
         recipe_of(folder)
+
+
+def test_the_second_stage_of_a_cascade_is_refused_when_it_loads() -> None:
+    """Its weights alone say which configuration it is, so no sooner."""
+    require_one_stage(SimpleNamespace(previous_stage_name=None))
+    with pytest.raises(ValueError, match=r"does not run the first \(3d_lowres\)"):
+        require_one_stage(SimpleNamespace(previous_stage_name="3d_lowres"))
 
 
 def test_a_folder_of_code_is_no_model(tmp_path: Path) -> None:
