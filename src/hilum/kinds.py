@@ -67,7 +67,7 @@ class Kinds:
             raise self._unusable(point, f"has a name of more than {LONGEST_NAME} characters")
         try:
             loaded = point.load()
-        except Exception as error:  # a plug-in may raise anything while it loads
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything while it loads
             problem = f"does not load: {type(error).__name__}: {error}"
             raise self._unusable(point, problem) from error
         if lacking := [member for member in self.members if not hasattr(loaded, member)]:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 from collections.abc import Collection, Iterable
 
 IN_ITS_TURN = (  # where the results of a study go one after the other
@@ -27,12 +28,25 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}s"
 
 
+def moment(at: float) -> str:
+    """A time (s since 1970) as people write it."""
+    return time.strftime("%F %R", time.localtime(at))
+
+
 def printable(text: str, instead: str = " ") -> str:
     """`text` with `instead` for each character that cannot be printed.
 
     Control characters in a received text could otherwise act on the terminal that shows it.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
+
+
+def readable(text: str) -> str:
+    """`text` with an escape for each half of a character, which no file and no JSON can hold.
+
+    Python decodes what is no UTF-8 to these, such as in the name of a file.
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def sentence(text: str) -> str:

@@ -171,7 +171,7 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
         assert client.post(path, data={**form, "action": "release"}).status_code == 409
         assert client.post(path, data={**form, "workitem": "1.2"}).status_code == 404
         assert house.records.requests.waiting() == []
-        done = client.post(path, data={**form, "reason": "wrong side"}, timeout=30)
+        done = client.post(path, data={**form, "reason": "wrong side"})
         assert done.status_code == 303
         assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
     [asked] = house.records.requests.waiting()
@@ -212,7 +212,7 @@ def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(hous
     uid = house.records.identifiers.study_at(address)
     form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
     with house.client(UserRole.OPERATOR) as client:
-        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+        client.post(f"/studies/{address}/acts", data=form)
     house.records.moves.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
     said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
     assert len(said.findall(house.get(f"/studies/{address}"))) == 2
@@ -323,7 +323,7 @@ def test_statistics_are_the_same_as_a_picture_a_table_and_csv(house: House) -> N
 
 def test_a_destination_is_tested_from_its_page(house: House) -> None:
     with house.client() as client:
-        answer = client.post("/network/destinations/out/test", timeout=30)
+        answer = client.post("/network/destinations/out/test")
         assert answer.status_code == 200
         assert 'class="state well"' in answer.text
         assert client.post("/network/destinations/none/test").status_code == 404
@@ -337,7 +337,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
             client.get(f"/studies/{address}")
         client.post("/finds", data={"patient_id": "MARKERID"})
         form = {"action": "rerun"}
-        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+        client.post(f"/studies/{address}/acts", data=form)
     with house.client(UserRole.VIEWER) as client:
         client.get(f"/studies/{address}")  # sees no patient
     with closing(AuditStore(audit_file(house.site.data))) as store:
@@ -383,7 +383,7 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
         assert of_study["actions"] == ["rerun", "analyse"]
         assert offered["actions"] == ["send on", "withdraw"]
         wanted = {"workitem": offered["workitem"], "action": "send on", "destinations": ["out"]}
-        reply = client.post(path, json=wanted, timeout=30).json()
+        reply = client.post(path, json=wanted).json()
         assert (reply["done"], reply["request"]) == (True, 1)
         assert client.post(path, json={**wanted, "action": "withdraw"}).status_code == 422
         assert client.post(path, json={**wanted, "action": "analyse"}).status_code == 422

@@ -64,7 +64,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
     with house.client(UserRole.OPERATOR) as client:
-        client.timeout = httpx.Timeout(60)
         yield client
 
 
@@ -271,7 +270,7 @@ def test_two_at_once_and_not_too_many(
 def test_the_form_needs_no_scripts(house: House, slices: list[bytes]) -> None:
     key = session_of(house.site, UserRole.OPERATOR)
     fields = {"form_token": form_token(key), "destination": "out", "images": "yes"}
-    with httpx.Client(base_url=house.url, timeout=60) as browser:
+    with httpx.Client(base_url=house.url) as browser:
         browser.cookies.set(cookie_name(house.site.console), key)
         files = {"file": ("Name^Of^Patient.zip", zipped(slices))}
         answer = browser.post("/upload", data=fields, files=files)

@@ -62,6 +62,7 @@ MEASUREMENT = MeasurementSummary("Volume", 1.0, "ml")
 WELL = {"state": WorkitemState.COMPLETED, "findings": (MEASUREMENT, NOTE)}
 EMPTY = {"state": WorkitemState.DELIVERING, "findings": ()}
 DAY = 24 * 3600
+NOW = 1_800_000_000.0
 
 
 @pytest.fixture
@@ -78,16 +79,16 @@ def alarms_after(
         {"data": str(tmp_path), "receiver": {"low_water_mb": 0}, "rule": [{"module": "tiny"}]}
     )
     for number, outcome in enumerate(outcomes):
-        created = time.time() - ago + number
+        created = NOW - ago + number
         put(records, a_workitem(id=f"w{number}", module="tiny", created=created, **outcome))
-    AlarmLog(site, records).check()
-    return [alarm for alarm in alarms_now(site, records) if alarm.name == "module tiny"]
+    AlarmLog(site, records, lambda: NOW + 60).check()
+    return [alarm for alarm in alarms_now(site, records, NOW + 90) if alarm.name == "module tiny"]
 
 
 @pytest.mark.parametrize("outcomes", [[FAILED] * 5, [REFUSED] * 5, [WELL, *[FAILED, REFUSED] * 3]])
 def test_five_in_a_row_without_a_result_are_an_alarm(outcomes, records, tmp_path: Path) -> None:
     (alarm,) = alarms_after(records, tmp_path, *outcomes)
-    assert alarm.since > time.time() - 60
+    assert alarm.since == NOW + 60
     last = outcomes[-5:]
     failed, refused = last.count(FAILED), last.count(REFUSED)
     said = f"{failed} failed, {refused} were refused"
@@ -108,10 +109,9 @@ def test_fewer_or_one_result_among_them_is_none(outcomes, records, tmp_path: Pat
 
 
 def test_yesterday_is_over(records, tmp_path: Path) -> None:
-    assert alarms_after(records, tmp_path, *[FAILED] * 5, ago=DAY + 60) == []
+    assert alarms_after(records, tmp_path, *[FAILED] * 5, ago=DAY) == []
 
 
-NOW = 1_800_000_000.0
 NOTIFY = {"kind": "webhook", "url": "http://127.0.0.1:1", "secret_file": "secret"}
 SITE: dict[str, Any] = {
     "receiver": {"low_water_mb": 0},

@@ -1,9 +1,9 @@
 """Our records wait for their database and keep to the diagram of states."""
 
+import logging
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from math import inf
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import hilum
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.errors import RecordsUnavailable
-from hilum.records import Records, tables
+from hilum.records import Records, database, tables
 from hilum.records.flowing import ShownResult
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
@@ -32,8 +32,18 @@ from tests.postgres import Postgres
 
 
 @pytest.fixture
-def locked(tmp_path: Path):
-    """Records whose database another program has locked; call it to end that."""
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Records whose database another program has locked; call it to end that.
+
+    SQLite itself waits for a moment only.
+    """
+    configure = database._configure_sqlite
+
+    def hasty(connection: sqlite3.Connection, record: object) -> None:
+        configure(connection, record)
+        connection.execute("PRAGMA busy_timeout=10")
+
+    monkeypatch.setattr(database, "_configure_sqlite", hasty)
     records = Records(f"sqlite:///{tmp_path}/hilum.db")
     other = sqlite3.connect(tmp_path / "hilum.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
@@ -42,20 +52,41 @@ def locked(tmp_path: Path):
     records.close()
 
 
-def test_a_locked_database_is_waited_for(locked) -> None:
+class Hearing(logging.Handler):
+    """Notes what is logged, and does `then` each time."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+        self._then = then
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+        if len(self.heard) == 1:
+            self._then()
+
+
+def test_a_locked_database_is_waited_for(locked, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, unlock = locked
     records = Records(f"sqlite:///{folder}/hilum.db")
-    started = time.monotonic()
-    threading.Timer(6, unlock).start()  # longer than SQLite itself waits
-    records.events.add("1.2", EventKind.RECEIVING, "text")
-    assert time.monotonic() - started > 4
+    monkeypatch.setattr(database, "TELL_AFTER", 0.0)
+    hearing = Hearing(unlock)
+    database.log.addHandler(hearing)
+    try:
+        records.events.add("1.2", EventKind.RECEIVING, "text")
+    finally:
+        database.log.removeHandler(hearing)
+    assert hearing.heard == [
+        "the records do not answer (database is locked), waiting",
+        "the records answer again",
+    ]
     assert [event.text for event in records.events.of_study("1.2")] == ["text"]
     records.close()
 
 
 def test_whoever_has_less_patience_is_told(locked) -> None:
     folder, unlock = locked
-    records = Records(f"sqlite:///{folder}/hilum.db", patience=1)
+    records = Records(f"sqlite:///{folder}/hilum.db", patience=0.1)
     with pytest.raises(RecordsUnavailable, match="database is locked"):
         records.events.add("1.2", EventKind.RECEIVING, "text")
     unlock()

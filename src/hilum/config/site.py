@@ -20,6 +20,7 @@ from hilum.config.fields import (
     Settings,
 )
 from hilum.config.findings import When
+from hilum.config.hours import Hours
 from hilum.config.kinds import (
     AnyDestination,
     AnyHost,
@@ -110,6 +111,12 @@ class Rule(Settings):
     send_to: tuple[str, ...] = Field((), description="Names of the destinations.")
     priority: Literal["STAT", "HIGH", "MEDIUM", "LOW"] = Field(
         "MEDIUM", description="Which study goes first when several wait (PS3.3 C.30.4)."
+    )
+    hours: Hours | Literal[""] = Field(
+        "",
+        description="Hours in which its analyses begin, such as 22:00-06:00, by the clock of this "
+        "machine; empty means at any time. What a module calls urgent, or a person or a worklist "
+        "asks for, does not wait for them.",
     )
     quiet_seconds: float = Field(
         1.0,

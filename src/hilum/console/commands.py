@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hilum.console.acts import (
     ANALYSE_SHORT,
+    BEGIN_NOW,
     RUN_AGAIN,
     SEND_AGAIN,
     SEND_ON,
@@ -44,6 +45,7 @@ ACTS: dict[str, StudyAct] = {
     "hilum rerun": RUN_AGAIN,
     "hilum analyse --incomplete": ANALYSE_SHORT,
     "hilum release": SEND_AGAIN,
+    "hilum begin": BEGIN_NOW,
     "hilum cancel": STOP,
     "hilum withdraw": TAKE_BACK,
 }

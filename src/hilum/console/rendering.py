@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from hilum.config.hours import in_words
 from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
 from hilum.why.explanation import Cure
@@ -165,6 +166,7 @@ def _environment() -> Environment:
         "in_console": in_console,
         "look": look,
         "counted": counted,
+        "hours": in_words,
         "sentence": sentence,
     }
     return made

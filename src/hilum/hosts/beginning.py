@@ -27,7 +27,7 @@ from hilum.module import Input, Module, Need, inputs_of, parameters_of
 from hilum.module.description import Description, Judge
 from hilum.processes.process import die_with_parent, tie_to
 from hilum.servers import Ask
-from hilum.wording import counted
+from hilum.wording import counted, readable
 
 MOST_OF_PROBLEM, MOST_OF_OBJECTION = 500, 200  # characters
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
@@ -150,8 +150,8 @@ def _told(
                 judge = partial(elsewhere.objection, question.input)
             return SelfReport(said=_objection(plan, need, judge, question.input, pipe))
         return SelfReport(said=Description.of(module).model_dump(mode="json"))
-    except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
-        return SelfReport(problem=_problem(error, plan)[:MOST_OF_PROBLEM])
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything while it loads
+        return SelfReport(problem=readable(_problem(error, plan))[:MOST_OF_PROBLEM])
 
 
 def _objection(
@@ -170,11 +170,11 @@ def _objection(
         return str(judge(need.read(inputs[name])) or "")[:MOST_OF_OBJECTION]
     except FailedElsewhere:
         raise
-    except Exception as error:  # its own text may hold patient data
+    except BaseException as error:  # its own text may hold patient data
         raise ModuleError(f"its function raised {where(error, plan.origin.package)}") from error
 
 
-def _problem(error: Exception, plan: ChildPlan) -> str:
+def _problem(error: BaseException, plan: ChildPlan) -> str:
     known = isinstance(error, ConfigurationError | ModuleError)
     text = str(error) if known else f"{plan.origin.target}: {where(error)}"
     if isinstance(error.__cause__ or error, MemoryError):

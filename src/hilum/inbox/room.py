@@ -40,7 +40,7 @@ def require_room(folder: Path, low_water_mb: int) -> None:
         raise no_room()
 
 
-def is_full(error: Exception) -> bool:
+def is_full(error: BaseException) -> bool:
     """Whether `error` says that the disk has no room, or none that we may use."""
     return isinstance(error, OSError) and error.errno in FULL
 

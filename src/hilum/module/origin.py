@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hilum.errors import ConfigurationError
 from hilum.kinds import OURS
-from hilum.module.protocol import MEMBERS, Module, findings_for
+from hilum.module.protocol import Module, findings_for, problem_of
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class CodeOrigin:
             raise ConfigurationError(text) from error
         if self.folder is not None:
             module = self._with_model(module, self.folder)
-        if missing := [member for member in MEMBERS if not hasattr(module, member)]:
-            raise ConfigurationError(f"{self.target} has no {', '.join(missing)}")
+        if problem := problem_of(module):
+            raise ConfigurationError(f"{self.target} {problem}")
         try:
             findings_for(module)
         except ConfigurationError as error:

@@ -279,6 +279,7 @@ class RequestAction(StrEnum):
     RELEASE = "release"
     RESEND = "resend"
     RETRY = "retry"
+    BEGIN = "begin"  # have an analysis that waits begin before all others
     CANCEL = "cancel"
     DECIDE = "decide"
     WITHDRAW = "withdraw"

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
-from hilum.records.models.workitems import PutBack, Workitem, WorkitemOutline
+from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
 from hilum.records.real import is_real
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
@@ -120,21 +120,33 @@ class WorkitemRecords:
             limit=most,
         )
 
-    def oldest_in_state(self, state: WorkitemState, without: Collection[str] = ()) -> float | None:
-        """When the oldest of the workitems in a state was made; None if there is none.
+    def waiting(self, without: Collection[str] = ()) -> list[WaitingAnalyses]:
+        """The analyses that have not begun, by rule and hours.
 
         Those of the modules `without` do not count, nor those that wait for a server.
         """
-        counts = (workitem.state == state, workitem.failure.is_(None))
-        query = sa.select(sa.func.min(workitem.created).label("at")).where(*counts)
-        (row,) = select(self._database, query.where(workitem.module.not_in(without)))
-        return None if row.at is None else float(row.at)
+        counts = (workitem.state == WorkitemState.SCHEDULED, workitem.failure.is_(None))
+        is_free = sa.or_(workitem.at_once, workitem.asked)
+        hours = sa.func.coalesce(workitem.rule["hours"].as_string(), "")
+        each = (
+            sa.select(
+                sa.case((is_free, ""), else_=workitem.rule_key).label("rule_key"),
+                sa.case((is_free, ""), else_=hours).label("hours"),
+                workitem.created,
+            )
+            .where(*counts, workitem.module.not_in(without))
+            .subquery()
+        )
+        found = (sa.func.min(each.c.created).label("oldest"), sa.func.count().label("number"))
+        by = (each.c.rule_key, each.c.hours)
+        rows = select(self._database, sa.select(*by, *found).group_by(*by))
+        return [WaitingAnalyses(row.rule_key, row.hours, row.oldest, row.number) for row in rows]
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
         """The number of workitems of each module in each state; without what was made up."""
         return self._counts(is_real(workitem.study_uid))
 
-    def waiting(self) -> dict[tuple[str, WorkitemState], int]:
+    def unfinished(self) -> dict[tuple[str, WorkitemState], int]:
         """The same of all that wait for a worker, or have one, whatever they are of."""
         return self._counts(workitem.state.in_(UNFINISHED))
 
@@ -226,6 +238,23 @@ class WorkitemRecords:
     def forget_failure(self, workitem_id: str) -> None:
         """Forget why its module failed, because it runs anew."""
         self._rows.change(workitem.id == workitem_id, failure=None)
+
+    def begin_at_once(self, item: Workitem, text: str) -> bool:
+        """Have it begin first, and whatever its hours are; False if it has begun, or is to already.
+
+        `text` says why.
+        """
+        waits = (workitem.state == WorkitemState.SCHEDULED, ~workitem.at_once)
+
+        def begin(connection: sa.Connection) -> bool:
+            ours = (workitem.id == item.id, *waits)
+            if not self._rows.update(connection, *ours, at_once=True, reason=text):
+                return False
+            events.write(connection, item.study_uid, EventKind.SCHEDULED, text, item.id)
+            listing.refresh(connection, item.study_uid)
+            return True
+
+        return self._database.transact(begin)
 
     def put_back_by_module(self) -> dict[str, list[PutBack]]:
         """Those that wait because a server is away, the oldest first."""

@@ -238,7 +238,8 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             supervisor.wait()
-            supervisor.check()
+            if not stop.is_set():  # else what has ended was told to, as we were
+                supervisor.check()
     except RecordsUnusable as error:
         log.critical("%s", error)
         raise

@@ -50,6 +50,7 @@ class CureKind(StrEnum):
 
     SEND = "send the images"
     FETCH = "fetch the images"
+    BEGIN = "begin now"
     RETRY = "run again"
     ANALYSE = "analyse what is here"
     RELEASE = "release"

@@ -10,9 +10,9 @@ from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, StudyWait
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item
-from hilum.why.known import Known, moment
+from hilum.why.known import Known
 from hilum.why.steps import of_steps
-from hilum.wording import counted, sentence
+from hilum.wording import counted, moment, sentence
 
 MOST_LOOKED_AT = 1000  # objects in quarantine, the latest ones, among which those of a study are
 MOST_NAMED = 3  # of them

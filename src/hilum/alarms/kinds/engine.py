@@ -1,10 +1,12 @@
 """Nothing moves: the gateway gives no sign of life, or analyses wait and none begins."""
 
+import math
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.records.states import PausedKind, WorkitemState
 from hilum.severity import Severity
+from hilum.study.hours import OpenHours
 from hilum.wording import counted
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
@@ -29,38 +31,35 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
 def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
     """Analyses wait or have begun, and none goes on.
 
-    Those of modules that a person has disabled are to wait. `worker_at` is the last sign of life
-    of a worker.
+    Those of modules that a person has disabled, and those that are kept for other hours, are to
+    wait. `worker_at` is the last sign of life of a worker.
     """
-    disabled = facts.records.pauses.of(PausedKind.MODULE)
-    workitems = facts.records.workitems
-    begun = workitems.oldest_in_state(WorkitemState.RUNNING)
-    waiting = workitems.oldest_in_state(WorkitemState.SCHEDULED, disabled)
-    if waiting is not None:
+    workitems, hours = facts.records.workitems, OpenHours(facts.site.rule)
+    running = workitems.in_state(WorkitemState.RUNNING)
+    began = [item.created for item in running if item.failure is None]  # no server is away
+    may_begin, number = [], len(began)
+    for waiting in workitems.waiting(facts.records.pauses.of(PausedKind.MODULE)):
+        if (opened := hours.since(waiting, facts.now)) < math.inf:
+            may_begin.append(max(waiting.oldest, opened))
+            number += waiting.number
+    if may_begin:
         enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
-        waiting = max(waiting, *enabled, 0.0)
-    oldest = [at for at in (begun, waiting) if at is not None]
-    since = max(min(oldest, default=facts.now), worker_at)
+        may_begin = [max(min(may_begin), *enabled, 0.0)]
+    since = max(min(began + may_begin, default=facts.now), worker_at)
     if facts.now - since > SILENT_SECONDS:
         text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
-    elif waiting is not None:
+    elif may_begin:
         patience = max(STILL_SECONDS, 2 * facts.site.worker.timeout_seconds)
-        since = max(waiting, facts.records.events.last_moved())
+        since = max(*may_begin, facts.records.events.last_moved())
         if facts.now - since <= patience:
             return
         text, cure = "workers run, and begin none of them", "restart `hilum serve`"
     else:
         return
-    count = sum(
-        number
-        for (module, state), number in workitems.waiting().items()
-        if state is WorkitemState.RUNNING
-        or (state is WorkitemState.SCHEDULED and module not in disabled)
-    )
     yield Alarm(
         "engine",
         Severity.CRITICAL,
-        f"{counted(count, 'analysis')} wait{'s' if count == 1 else ''}: {text}",
+        f"{counted(number, 'analysis')} wait{'s' if number == 1 else ''}: {text}",
         f"{cure}; no analysis is lost",
         since,
     )

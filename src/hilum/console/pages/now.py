@@ -18,6 +18,7 @@ from hilum.records import views
 from hilum.records.states import DestinationState
 from hilum.records.views import DestinationView, SourceView, WorklistView
 from hilum.severity import Severity
+from hilum.study.hours import OpenHours
 from hilum.wording import counted, listed
 
 endpoints = pages("Now", place=1)
@@ -52,6 +53,7 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
         list_of_alarms=views_of(alarms),
         addresses=records.identifiers.addresses(named),
         view=views.now_view(records, moment),
+        waits=OpenHours(site.rule).told_of_all(records.workitems.waiting(), moment),
         sources=sources,
         worklists=worklists,
         destinations=destinations,

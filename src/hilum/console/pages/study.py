@@ -40,6 +40,7 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
+from hilum.study.hours import OpenHours
 from hilum.why.explanation import Explanation
 from hilum.why.known import Known
 from hilum.why.study import unjudged
@@ -126,6 +127,7 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
+        waits=_waits(desk, view.study_uid, now),
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
@@ -142,6 +144,13 @@ def study_page(
         addresses={view.study_uid: address},
         longest_reason=LONGEST_REASON,
     )
+
+
+def _waits(desk: Desk, study_uid: str, now: float) -> dict[str, str]:
+    """Until when workitems wait for the hours of their rule, and why, by id."""
+    hours = OpenHours(desk.site.rule)
+    items = desk.records.workitems.of_study(study_uid)
+    return {item.id: told for item in items if (told := hours.told(item, now))}
 
 
 @endpoints.post("/studies/{address}/acts", Permission.ACT)
