@@ -168,6 +168,10 @@ WAITS = [
         StudyState.SCHEDULED, Cause.QUEUED,
     ),
     Wait(
+        "it failed, and no destination is to know", item(S.FAILED, failure="it died"),
+        StudyState.FAILED, Cause.FAILED, "failed", "hilum retry 1.2",
+    ),
+    Wait(
         "it is a result's turn at the destination",
         also(delivery(D.WAITING, owed_at=NOW), worker),
         StudyState.DELIVERING, Cause.DELIVERING, on_record=D.WAITING,
