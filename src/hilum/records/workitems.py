@@ -80,6 +80,17 @@ class WorkitemRecords:
         """UIDs of the studies that are held for a reason with none of these beginnings."""
         return self._held_where(~_begins_with(beginnings))
 
+    def failed_untold(self) -> list[str]:
+        """UIDs of the studies of which an analysis failed that no destination was told of.
+
+        Without what another run has replaced.
+        """
+        is_owed = sa.exists().where(tables.delivery.c.workitem_id == workitem.id)
+        query = sa.select(workitem.study_uid).where(
+            workitem.state == WorkitemState.FAILED, workitem.superseded_by.is_(None), ~is_owed
+        )
+        return [row.study_uid for row in select(self._database, query.distinct())]
+
     def _held_where(self, reasons: Condition) -> list[str]:
         query = sa.select(workitem.study_uid).where(workitem.state == WorkitemState.HELD, reasons)
         return [row.study_uid for row in select(self._database, query.distinct())]
@@ -146,7 +157,7 @@ class WorkitemRecords:
         """The number of workitems of each module in each state; without what was made up."""
         return self._counts(is_real(workitem.study_uid))
 
-    def under_way(self) -> dict[tuple[str, WorkitemState], int]:
+    def unfinished(self) -> dict[tuple[str, WorkitemState], int]:
         """The same of all that wait for a worker, or have one, whatever they are of."""
         return self._counts(workitem.state.in_(UNFINISHED))
 
