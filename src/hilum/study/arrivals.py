@@ -75,6 +75,8 @@ class Arrivals:
 
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
+        for arrival in self._open.values():
+            arrival.meet_clock(now)
         return [arrival for arrival in self._open.values() if is_due(arrival, now)]
 
     def take(self, hint: Arriving) -> None:
