@@ -256,7 +256,7 @@ def test_structures_without_a_measurement_of_their_own_are_told_with_their_volum
     shown = text_of(page)
     assert "Volumes of 103 structures" in shown
     assert "<details>" in page, "so many are shown when they are asked for"
-    assert "Structure 104 104.00 mL" in shown
+    assert "Structure 104 104.0 mL" in shown, "as reports print it"
     assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
     assert "104 structures" not in shown
 
