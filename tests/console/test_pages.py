@@ -392,6 +392,16 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
     assert asked.wish == Wish(destinations=("out",))
 
 
+def test_now_does_not_call_well_what_waits_for_a_person(tmp_path: Path) -> None:
+    with a_house(tmp_path) as house:
+        house.study(WorkitemState.HELD)
+        house.study(WorkitemState.RUNNING)
+        shown = house.get("/")
+    assert "Nothing is broken, but 1 study waits for a person." in text_of(shown)
+    assert '<a href="/studies?state=held"><b>1</b> held</a>' in shown
+    assert '<span class="number"><a href="/studies?state=running">1</a></span>' in shown
+
+
 def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
     shown = text_of(house.get("/rules", UserRole.OPERATOR))
     assert "There is no rule: nothing is analysed." in shown
