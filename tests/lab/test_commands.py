@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from hilum.cli import app
 from hilum.cli.group import FILES, OURS
+from hilum.cli.new import NEEDED, next_steps
 from hilum_lab.package import write_package
 
 LABORATORY = ("demo", "chaos", "odd-input", "archives")
@@ -70,6 +71,13 @@ def test_a_wrong_word_is_explained_in_words_of_ours(words: list[str], reason: st
     said = " ".join(re.sub("[│╭╮╰╯─]", " ", told.output).split())
     assert reason in said, said
     assert "Value error" not in said and "Input should" not in said
+
+
+def test_a_new_module_comes_with_each_step_that_it_needs(tmp_path: Path) -> None:
+    told = run("new", "module", "my-lesions", cwd=tmp_path)
+    assert "-m pytest my-lesions" in told.stderr and "modules add my-lesions" in told.stderr
+    steps = [" ".join(one.split()[1:4]) for one in next_steps(Path("m"), NEEDED)]
+    assert steps == ["-m pip install", "-m pytest m", "-m pip install", "modules add m"]
 
 
 @pytest.mark.parametrize("command", LABORATORY)
