@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+DATE = "a date is needed, such as 2026-11-29 or 2026-11-29T14:30"
+DATES = ("datetime_parsing", "datetime_from_date_parsing", "datetime_type")
 WORDS = {  # by the type of the error, as pydantic calls it; in braces what it tells besides
     "int_type": "a whole number is needed",
     "int_parsing": "a whole number is needed",
@@ -29,9 +31,16 @@ WORDS = {  # by the type of the error, as pydantic calls it; in braces what it t
     "dict_type": "a table is needed, such as {{ name = value }}",
     "model_type": "a table is needed, such as {{ name = value }}",
     "model_attributes_type": "a table is needed, such as {{ name = value }}",
+    **dict.fromkeys(DATES, DATE),
     "extra_forbidden": "there is no such setting",
     "missing": "it is missing",
 }
+
+
+def reasons_of(error: BaseException) -> str:
+    """The reasons that a `ValidationError` of pydantic gives; "" for any other error."""
+    given = error.errors() if hasattr(error, "errors") else ()
+    return "; ".join(map(reason_of, given))
 
 
 def reason_of(error: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from hilum.console.rendering import person
 from hilum.people.roles import Permission, UserRole
 from hilum.records import Records
 from hilum.records.models.requests import Wish
-from hilum.records.models.standings import DestinationStanding, NotedPause
+from hilum.records.models.standings import DestinationStanding, Executor, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -395,6 +395,17 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.workitem_id) == (RequestAction.SEND_ON, f"{uid}.1")
     assert asked.wish == Wish(destinations=("out",))
+
+
+def test_now_does_not_call_well_what_waits_for_a_person(tmp_path: Path) -> None:
+    with a_house(tmp_path) as house:
+        house.study(WorkitemState.HELD)
+        house.study(WorkitemState.RUNNING)
+        house.records.executors.beat(Executor("1", "worker", "here", 1, "1", time.time()))
+        shown = house.get("/")
+    assert "Nothing is broken, but 1 study waits for a person." in text_of(shown)
+    assert '<a href="/studies?state=held"><b>1</b> held</a>' in shown
+    assert '<span class="number"><a href="/studies?state=running">1</a></span>' in shown
 
 
 def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:

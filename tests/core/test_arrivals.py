@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -199,7 +200,9 @@ def test_the_next_look_is_due_exactly_when_it_is_said_to_be(
 ) -> None:
     assert arrivals.next_due == math.inf, "no study is open"
     arrivals.take(Stored(kept[0].path, "a"))
-    for wait in (0.0, 3.0, 600.0):
+    (arrival,) = arrivals.due(time.time())
+    arrivals.reviewed(arrival, 1.0, cost=0.1)
+    for wait in (3.0, 600.0):
         for path in (None, kept[1].path):
             if path:
                 arrivals.take(Stored(path, "a"))
