@@ -403,7 +403,7 @@ def test_now_does_not_call_well_what_waits_for_a_person(tmp_path: Path) -> None:
         house.study(WorkitemState.RUNNING)
         house.records.executors.beat(Executor("1", "worker", "here", 1, "1", time.time()))
         shown = house.get("/")
-    assert "Nothing is broken, but 1 study waits for a person." in text_of(shown)
+    assert "Something needs a person: images are missing in 1 study." in text_of(shown)
     assert '<a href="/studies?state=held"><b>1</b> held</a>' in shown
     assert '<span class="number"><a href="/studies?state=running">1</a></span>' in shown
 
