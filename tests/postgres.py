@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from hilum_lab.network.processes import available_port
+from tests import leftovers
 
 INSTALLED = Path("/usr/lib/postgresql")
 
@@ -83,8 +84,7 @@ def server() -> Iterator[Postgres]:
     installed = sorted(INSTALLED.glob("*/bin/pg_ctl"))
     if not installed:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    # the user postgres may not enter pytest's folders
-    folder = Path(tempfile.mkdtemp(prefix="hilum-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=leftovers.public_folder()))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     try:

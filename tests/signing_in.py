@@ -21,7 +21,7 @@ def signed_in(site: Site, role: UserRole = UserRole.ADMINISTRATOR, url: str = ""
     with closing(Everybody(site.data, site.console)) as everybody:
         token = everybody.tokens.add(f"test-{secrets.token_hex(4)}", role, days=1)
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=url or site.console.address, headers=headers, timeout=60)
+    return httpx.Client(base_url=url or site.console.address, headers=headers)
 
 
 def asked(

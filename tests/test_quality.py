@@ -73,6 +73,7 @@ CATCHES_EVERYTHING = {  # the functions in which any error is caught, and why
     "hilum/alarms/telling.py": {"tell_next": PLUG_IN},
     "hilum/cli/further.py": {"register_all": PLUG_IN},
     "hilum/console/drawing.py": {"draw": ONE_OF_MANY},
+    "hilum/console/mishaps.py": {"__call__": ONE_OF_MANY},
     "hilum/hosts/beginning.py": {"_told": PLUG_IN, "_objection": PLUG_IN},
     "hilum/hosts/elsewhere.py": {"_said": ONE_OF_MANY},
     "hilum/hosts/inside.py": {"serve": PLUG_IN, "_run": PLUG_IN},

@@ -41,6 +41,14 @@ def printable(text: str, instead: str = " ") -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
 
 
+def readable(text: str) -> str:
+    """`text` with an escape for each half of a character, which no file and no JSON can hold.
+
+    Python decodes what is no UTF-8 to these, such as in the name of a file.
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 def sentence(text: str) -> str:
     """`text` as a sentence of its own: with a capital letter, and with a full stop at its end.
 
@@ -55,6 +63,15 @@ def clauses(*parts: str) -> str:
     """`parts` as one sentence, also where one of them came with a full stop of its own."""
     *before, last = (part for part in parts if part)
     return "; ".join([*(re.sub(r"(?<!\.)\.$", "", part) for part in before), last])
+
+
+def waits_for(reason: str, patience: float) -> str:
+    """What a study waits for that is not decided on, as a clause; "" if it says no `reason`.
+
+    Without any `patience` (s) it waits for no images: the reason says what it cannot be judged for.
+    """
+    said = "more images are waited for: " if patience else "the study "
+    return f"{said}{reason}" if reason else ""
 
 
 def listed(names: Iterable[str]) -> str:

@@ -59,12 +59,12 @@ def is_closed(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("sent", [NOTHING, HALF_A_HEAD, HALF_A_BODY], ids=["0", "head", "body"])
 def test_500_half_open_connections_stop_nobody(sent: bytes, url: str) -> None:
-    with ExitStack() as stack, httpx.Client(base_url=url, timeout=20) as person:
+    with ExitStack() as stack, httpx.Client(base_url=url) as person:
         assert person.get("/login").status_code == 200
         half = [opened(stack, url, sent) for _ in range(HALF)]
         for _ in range(3):
             assert person.get("/login").status_code == 200  # on the connection from before
-            assert httpx.get(f"{url}/login", timeout=20).status_code == 200
+            assert httpx.get(f"{url}/login").status_code == 200
         until(lambda: sum(map(is_closed, half)) >= HALF - MOST, "room for others")
 
 
@@ -107,9 +107,9 @@ def test_a_slow_handshake_of_tls_ends(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         trust = ssl.create_default_context(cafile=made.certificate)
         half = [opened(stack, url, b"\x16\x03\x01") for _ in range(HALF)]
-        assert httpx.get(f"{url}/login", verify=trust, timeout=20).status_code == 200
+        assert httpx.get(f"{url}/login", verify=trust).status_code == 200
         until(lambda: all(map(is_closed, half)), "their end")
-        assert httpx.get(f"{url}/login", verify=trust, timeout=20).status_code == 200
+        assert httpx.get(f"{url}/login", verify=trust).status_code == 200
 
 
 def test_a_head_has_a_largest_size(url: str) -> None:
@@ -118,4 +118,4 @@ def test_a_head_has_a_largest_size(url: str) -> None:
         with pytest.raises(OSError):
             for _ in range(1000):
                 large.sendall(b"x" * 10_000)
-        assert httpx.get(f"{url}/login", timeout=20).status_code == 200
+        assert httpx.get(f"{url}/login").status_code == 200

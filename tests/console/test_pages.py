@@ -18,6 +18,7 @@ from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, Obj
 from hilum.cli import app
 from hilum.config import parse
 from hilum.console.endpoints import pages
+from hilum.console.rendering import person
 from hilum.people.roles import Permission, UserRole
 from hilum.records import Records
 from hilum.records.models.requests import Wish
@@ -171,7 +172,7 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
         assert client.post(path, data={**form, "action": "release"}).status_code == 409
         assert client.post(path, data={**form, "workitem": "1.2"}).status_code == 404
         assert house.records.requests.waiting() == []
-        done = client.post(path, data={**form, "reason": "wrong side"}, timeout=30)
+        done = client.post(path, data={**form, "reason": "wrong side"})
         assert done.status_code == 303
         assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
     [asked] = house.records.requests.waiting()
@@ -212,7 +213,7 @@ def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(hous
     uid = house.records.identifiers.study_at(address)
     form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
     with house.client(UserRole.OPERATOR) as client:
-        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+        client.post(f"/studies/{address}/acts", data=form)
     house.records.moves.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
     said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
     assert len(said.findall(house.get(f"/studies/{address}"))) == 2
@@ -255,7 +256,7 @@ def test_structures_without_a_measurement_of_their_own_are_told_with_their_volum
     shown = text_of(page)
     assert "Volumes of 103 structures" in shown
     assert "<details>" in page, "so many are shown when they are asked for"
-    assert "Structure 104 104.00 mL" in shown
+    assert "Structure 104 104.0 mL" in shown, "as reports print it"
     assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
     assert "104 structures" not in shown
 
@@ -323,7 +324,7 @@ def test_statistics_are_the_same_as_a_picture_a_table_and_csv(house: House) -> N
 
 def test_a_destination_is_tested_from_its_page(house: House) -> None:
     with house.client() as client:
-        answer = client.post("/network/destinations/out/test", timeout=30)
+        answer = client.post("/network/destinations/out/test")
         assert answer.status_code == 200
         assert 'class="state well"' in answer.text
         assert client.post("/network/destinations/none/test").status_code == 404
@@ -337,7 +338,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
             client.get(f"/studies/{address}")
         client.post("/finds", data={"patient_id": "MARKERID"})
         form = {"action": "rerun"}
-        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+        client.post(f"/studies/{address}/acts", data=form)
     with house.client(UserRole.VIEWER) as client:
         client.get(f"/studies/{address}")  # sees no patient
     with closing(AuditStore(audit_file(house.site.data))) as store:
@@ -383,7 +384,7 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
         assert of_study["actions"] == ["rerun", "analyse"]
         assert offered["actions"] == ["send on", "withdraw"]
         wanted = {"workitem": offered["workitem"], "action": "send on", "destinations": ["out"]}
-        reply = client.post(path, json=wanted, timeout=30).json()
+        reply = client.post(path, json=wanted).json()
         assert (reply["done"], reply["request"]) == (True, 1)
         assert client.post(path, json={**wanted, "action": "withdraw"}).status_code == 422
         assert client.post(path, json={**wanted, "action": "analyse"}).status_code == 422
@@ -541,15 +542,20 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
     with (
         closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
         serving(site, records) as url,
-        signed_in(site, UserRole.VIEWER, url) as client,
+        signed_in(site, UserRole.OPERATOR, url) as client,
     ):
         records.database.close()
         file.rename(tmp_path / "away.db")
         file.mkdir()
         page = client.get("/studies", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/studies")
-        assert (page.status_code, answer.status_code) == (503, 503)
-        assert "The records do not answer" in page.text and "look at the database" in page.text
+        act = client.post("/why", data={"wanted": "1.2.3456"}, headers={"Accept": "text/html"})
+        assert (page.status_code, answer.status_code, act.status_code) == (503, 503, 503)
+        for shown in (page, act):
+            assert "The records do not answer" in shown.text
+            assert "look at the database" in shown.text
+        assert 'http-equiv="refresh"' in page.text, "it looks again by itself"
+        assert 'http-equiv="refresh"' not in act.text, "what was typed is not sent again"
         assert answer.json()["detail"].startswith("the records do not answer")
         file.rmdir()
         (tmp_path / "away.db").rename(file)
@@ -576,6 +582,17 @@ def test_a_page_waits_no_longer_for_a_database_that_was_stopped(
         assert client.get("/studies").status_code == 200
 
 
+def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> None:
+    about = {"reason": "T1: 2 slices missing", "patience": 120.0, "last_at": time.time()}
+    put(house.records, a_study(study_uid="1.2.78", settled_images=0, **about))
+    lacking = house.study(WorkitemState.NOT_APPLICABLE)
+    waiting = house.records.identifiers.addresses(["1.2.78"])["1.2.78"]
+    with house.client(UserRole.OPERATOR) as client:
+        shown = text_of(client.get(f"/studies/{waiting}").text)
+        assert "More images are waited for: T1: 2 slices missing, silent for 0 of 120 s." in shown
+        assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
+
+
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     why = f"{NOT_JUDGED_YET}: the module m cannot be used"
     put(house.records, a_study(study_uid="1.2.77", settled_images=0, reason=why))
@@ -588,3 +605,27 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     assert "What to do Have the module work again" in shown
     assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ("Müller^Jörg^^von^Dr.", "Müller Jörg von Dr."),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada Tarou (山田 太郎, やまだ たろう)"),
+        ("=山田^太郎", "山田 太郎"),
+        ("Wang^XiaoDong=王^小东=", "Wang XiaoDong (王 小东)"),
+        ("", ""),
+        ("^^^^", ""),
+    ],
+)
+def test_a_name_is_written_as_people_do(stated: str, written: str) -> None:
+    assert person(stated) == written
+
+
+def test_pages_where_images_come_in_say_that_the_disk_has_no_room(tmp_path: Path) -> None:
+    low = {"receiver": {"low_water_mb": 1 << 40}}
+    with a_house(tmp_path, **low) as house, house.client() as client:
+        shown = {path: text_of(client.get(path).text) for path in ("/", "/network", "/upload")}
+    assert "Something needs a person: the disk has too little room." in shown["/"]
+    assert "no room The disk of the data folder has too little room" in shown["/network"]
+    assert "too little room: no image is taken in until there is more" in shown["/upload"]

@@ -44,7 +44,7 @@ def sign_in(
 
 
 def test_who_is_not_signed_in_is_led_there_and_back(url: str, site: Site) -> None:
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url) as client:
         led = client.get("/studies?page=2&unfinished=1")
         assert led.status_code == 303
         assert led.headers["location"] == "/login?next=/studies%3Fpage%3D2%26unfinished%3D1"
@@ -74,7 +74,7 @@ def test_a_wrong_password_a_wrong_name_and_a_disabled_account_look_the_same(
 ) -> None:
     everybody.accounts.add("bert", UserRole.READER, GOOD)
     everybody.accounts.disable("bert")
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url) as client:
         answers = [sign_in(client, "wrong"), sign_in(client, GOOD, "nobody")]
         answers.append(sign_in(client, GOOD, "bert"))
         assert {answer.status_code for answer in answers} == {401}
@@ -120,7 +120,7 @@ def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("long_pauses")
 def test_who_guesses_has_to_wait(url: str) -> None:
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url) as client:
         for _ in range(FREE_PER_NAME):
             assert sign_in(client, "wrong").status_code == 401
         waits = sign_in(client)  # right, and yet
@@ -132,7 +132,7 @@ def test_who_guesses_has_to_wait(url: str) -> None:
 
 
 def test_a_damaged_database_lets_nobody_in_and_says_what_to_do(url: str, site: Site) -> None:
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url) as client:
         sign_in(client)
         assert client.get("/").status_code == 200
         for file in site.data.glob("people.db*"):
@@ -152,7 +152,7 @@ def test_a_damaged_database_lets_nobody_in_and_says_what_to_do(url: str, site: S
 @pytest.mark.usefixtures("long_pauses")
 def test_many_guesses_at_once_gain_nothing(url: str, everybody: Everybody) -> None:
     def guess(_number: int) -> int:
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url) as client:
             return sign_in(client, "wrong").status_code
 
     with ThreadPoolExecutor(12) as threads:
@@ -166,13 +166,13 @@ def test_a_session_that_an_attacker_has_fixed_is_not_the_one_that_begins(
 ) -> None:
     name = cookie_name(site.console)
     for planted in ("chosen-by-the-attacker", session_of(site, UserRole.VIEWER)):
-        with httpx.Client(base_url=url, cookies={name: planted}, timeout=60) as client:
+        with httpx.Client(base_url=url, cookies={name: planted}) as client:
             done = sign_in(client)
             key = done.cookies[name]
             assert key != planted
-        with httpx.Client(base_url=url, cookies={name: planted}, timeout=60) as attacker:
+        with httpx.Client(base_url=url, cookies={name: planted}) as attacker:
             assert attacker.get("/").status_code == 303
-        with httpx.Client(base_url=url, cookies={name: key}, timeout=60) as ours:
+        with httpx.Client(base_url=url, cookies={name: key}) as ours:
             assert "anna, reader" in ours.get("/").text
 
 
@@ -197,7 +197,7 @@ def test_nobody_is_led_to_another_site(next: str) -> None:
 
 
 def test_nobody_is_led_to_another_site_by_signing_in(url: str) -> None:
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url) as client:
         for next in ELSEWHERE_ON_THE_NET:
             assert 'name="next" value="/"' in client.get("/login", params={"next": next}).text
         assert sign_in(client, next="//evil.example").headers["location"] == "/"
@@ -205,16 +205,14 @@ def test_nobody_is_led_to_another_site_by_signing_in(url: str) -> None:
 
 
 def test_a_page_of_a_stranger_cannot_sign_us_in_as_somebody_else(url: str) -> None:
-    with httpx.Client(
-        base_url=url, headers={"Origin": "https://evil.example"}, timeout=60
-    ) as client:
+    with httpx.Client(base_url=url, headers={"Origin": "https://evil.example"}) as client:
         assert sign_in(client).status_code == 403
         assert client.post("/enter", data={"key": "x"}).status_code == 403
 
 
 def test_a_link_signs_in_once_and_only_on_this_machine(url: str, site: Site) -> None:
     key = entrance(site, 60, "root").partition("#")[2]
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url) as client:
         for proxied in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host"):
             refused = client.post("/enter", data={"key": key}, headers={proxied: "127.0.0.1"})
             assert (refused.status_code, ELSEWHERE in refused.text) == (403, True)
@@ -222,7 +220,7 @@ def test_a_link_signs_in_once_and_only_on_this_machine(url: str, site: Site) -> 
         done = client.post("/enter", data={"key": key})
         assert (done.status_code, done.headers["location"]) == (303, "/")
         assert "root, administrator" in client.get("/").text
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url) as client:
         again = client.post("/enter", data={"key": key})
         assert again.status_code == 403
         assert NO_LINK.partition("`")[0] in again.text
@@ -234,7 +232,7 @@ def test_everybody_may_set_another_password_for_themselves(
     url: str, site: Site, everybody: Everybody
 ) -> None:
     other = everybody.sessions.begin(SignInWay.PASSWORD, "anna", UserRole.READER)
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url) as client:
         sign_in(client)
 
         def change(present: str, password: str, again: str) -> httpx.Response:
@@ -255,10 +253,10 @@ def test_everybody_may_set_another_password_for_themselves(
         assert change(GOOD, new, new).status_code == 303
         assert client.get("/account").status_code == 200
     assert everybody.sessions.visitor(other) is None
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url) as client:
         assert sign_in(client, GOOD).status_code == 401
         assert sign_in(client, new).status_code == 303
-    with httpx.Client(base_url=url, timeout=30) as client:  # who came by a link has none
+    with httpx.Client(base_url=url) as client:  # who came by a link has none
         client.post("/enter", data={"key": entrance(site, 60, "anna").partition("#")[2]})
         assert "Change your password" not in client.get("/account").text
         assert change(new, GOOD, GOOD).status_code == 409
@@ -276,7 +274,7 @@ def test_a_page_that_renews_itself_keeps_nobody_signed_in(
             rows = database.execute("SELECT used FROM session").fetchall()
         return float(rows[0][0])
 
-    with httpx.Client(base_url=url, cookies={cookie_name(site.console): key}, timeout=60) as client:
+    with httpx.Client(base_url=url, cookies={cookie_name(site.console): key}) as client:
         began = used()
         assert client.get("/studies", headers={"X-Hilum-Refresh": "1"}).status_code == 200
         with client.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer:
@@ -291,7 +289,7 @@ def test_signing_in_is_on_record_and_what_is_typed_for_a_name_is_not(
     url: str, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url) as client:
         assert sign_in(client).status_code == 303
         assert sign_in(client, "wrong", GOOD).status_code == 401  # the password as the name
         for _ in range(FREE_PER_NAME):

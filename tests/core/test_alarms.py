@@ -281,6 +281,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: put(scene.records, a_workitem(state=WorkitemState.HELD, reason="a gap")),
         lambda scene: scene.records.moves.cancel(a_workitem(), "a person wished it"),
     ),
+    "failed": (
+        Severity.WARNING,
+        lambda scene: put(scene.records, a_workitem(**FAILED)),
+        lambda scene: put(scene.records, a_delivery("1.2.3")),
+    ),
     "unjudged module": (
         Severity.ERROR,
         lambda scene: has_no_judge(scene, f"{NOT_JUDGED_YET}: the module m cannot be used"),
@@ -373,7 +378,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         "worklists",
     }
     tested |= {"processes", "late", "notifiers", "paused", "servers", "settings"}
-    tested |= {"held", "unjudged"}
+    tested |= {"held", "failed", "unjudged"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
 

@@ -309,7 +309,7 @@ def test_a_console_without_descriptors_writes_little_and_comes_back(
 
 
 def answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as connection:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(b"GET /nothing HTTP/1.0\r\n\r\n")
         return connection.recv(4) == b"HTTP"
     return False

@@ -20,6 +20,7 @@ from hilum.assessments.decision import AssessmentDecision
 from hilum.assessments.passing_on import WAITS
 from hilum.config import parse
 from hilum.errors import ConfigurationError
+from hilum.hl7.er7 import ReceivedMessage
 from hilum.records.assessed import Assessment
 from hilum.records.models.deliveries import WrittenResult
 from hilum.records.models.requests import Request
@@ -42,6 +43,7 @@ from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
 from tests.core.test_withdrawing import files_for, send, written
 from tests.fhir_server import WELL, FhirBehaviour
+from tests.mllp_receiver import Receiver, receiving
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
 AT = 1e9 + 1000
@@ -327,6 +329,54 @@ def test_a_record_has_one_observation_for_each_reader() -> None:
         assert assessments(record) == said
 
 
+def orders_in(message: bytes) -> list[tuple[str, str, str, set[str], list[str]]]:
+    """Of each OBR: its number, code and parent, the statuses of its observations, and the texts."""
+    found: list[tuple[str, str, str, set[str], list[str]]] = []
+    for one in ReceivedMessage.of(message).segments:
+        if one.name == "OBR":
+            found.append((one.text(3), one.text(4), one.text(29, 2), set(), []))
+        elif one.name == "OBX":
+            found[-1][3].add(one.text(11))
+            if one.text(2) == "TX":
+                found[-1][4].append(one.text(5))
+    return found
+
+
+def test_a_report_system_has_one_order_for_each_reader_beside_the_result() -> None:
+    with receiving(Receiver()) as receiver:
+        ris = {"kind": "mllp", "port": receiver.port, "assessments": True}
+        with written(ris=ris) as (hall, item):
+            hall.flow.outbox._clock = hall.clock
+            deliver(hall, "ris")
+            for who, decision in (("anna", ACCEPTED), ("bob", ACCEPTED), ("anna", REJECTED)):
+                hall.now += 60
+                say(hall, item, decision, who, hall.now)
+                assert answers(hall) == ["what a reader said of the result goes to ris"]
+                deliver(hall, "ris")
+            hall.now += 60
+            take_back(
+                hall.flow,
+                hall.records.workitems.one(item.id),
+                RejectionNote(hall.now, "Another structure."),
+            )
+            deliver(hall, "ris")
+        result, *told, back = receiver.came
+        [(filler, _code, parent, status, _texts)] = orders_in(result)
+        assert (parent, status) == ("", {"P"})
+        [anna, bob, again] = [orders_in(one)[0] for one in told]
+        assert [len(orders_in(one)) for one in told] == [1, 1, 1]
+        assert len({filler, anna[0], bob[0]}) == 3, "none takes the place of another"
+        assert anna[0] == again[0], "but for what the same reader said"
+        assert {(one[1], one[2]) for one in (anna, bob, again)} == {("assessment", filler)}
+        assert {mark for one in (anna, bob, again) for mark in one[3]} == {"P"}, "it is no report"
+        assert "rejected. This is not a report." in again[4][0]
+        assert again[4][1] == "anna says why" and again[4][2].startswith("Said before, on ")
+        whole, *readers = orders_in(back)
+        assert (whole[0], whole[3]) == (filler, {"P", "W"})
+        assert {one[0]: one[3] for one in readers} == {anna[0]: {"W"}, bob[0]: {"W"}}
+        assert "anna says why" in {text for one in readers for text in one[4]}, "the last word"
+
+
 def want_assessments(record: Record) -> None:
     site = record.hall.flow.site
     [fhir] = [one for one in site.destination if one.name == "record"]
@@ -576,9 +626,10 @@ def test_the_gateway_may_die_after_it_has_told() -> None:
 
 
 def test_a_destination_without_a_form_for_it_is_refused() -> None:
-    mllp = {"name": "ris", "kind": "mllp", "assessments": True}
     with written() as (hall, _item):
         data = hall.flow.site.data
-        [ris] = parse({"data": str(data), "destination": [mllp]}).destination
+        given = {"name": "files", "kind": "folder", "folder": str(data), "assessments": True}
+        [files] = parse({"data": str(data), "destination": [given]}).destination
+        files = files.model_copy(update={"objects": ()})
         with pytest.raises(ConfigurationError, match="none of its objects can tell what readers"):
-            ris.check()
+            files.check()

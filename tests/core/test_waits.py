@@ -4,6 +4,7 @@ The table is that of docs/explanation/waits.md.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 
 from factory import OURS, a_delivery, a_study, a_workitem, put
 from hilum.config import parse
+from hilum.config.site import Rule
 from hilum.dicom.doubt import DIFFERENT
 from hilum.housekeeping.retention import DAY, Retention
 from hilum.inbox import Inbox
@@ -102,6 +104,12 @@ def note(scene: Scene) -> None:
     put(scene.records, a_delivery("1.2.3", state=DeliveryState.REFUSED))
 
 
+def other_hours() -> str:
+    """Those of a rule that has none of them now: half a day from here."""
+    hour = time.localtime(NOW).tm_hour
+    return f"{(hour + 11) % 24:02}:00-{(hour + 13) % 24:02}:00"
+
+
 S, D, W = WorkitemState, DeliveryState, StudyWait
 WAITS = [
     Wait(
@@ -153,6 +161,15 @@ WAITS = [
         "the server that computes the module is away",
         also(item(S.SCHEDULED, failure="the server of m is down"), worker),
         StudyState.SCHEDULED, Cause.QUEUED, "server m", "see to the server",
+    ),
+    Wait(
+        "the hours of its rule have not come",
+        also(item(S.SCHEDULED, rule=Rule(module="m", hours=other_hours())), worker),
+        StudyState.SCHEDULED, Cause.QUEUED,
+    ),
+    Wait(
+        "it failed, and no destination is to know", item(S.FAILED, failure="it died"),
+        StudyState.FAILED, Cause.FAILED, "failed", "hilum retry 1.2",
     ),
     Wait(
         "it is a result's turn at the destination",

@@ -99,6 +99,31 @@ def test_the_report_on_a_volume_tells_where_they_lie(tmp_path, with_segments, ju
     assert_valid(report, tmp_path, judge)
 
 
+def _forget(image):
+    if image.InstanceNumber < 3:
+        del image.FrameOfReferenceUID
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _forget,
+        lambda image: image.__delattr__("FrameOfReferenceUID"),
+    ],
+    ids=["some images state none", "no image states one"],
+)
+def test_report_and_segments_lie_in_one_frame_of_reference(tmp_path, change, judge):
+    study = exams.write_exam(tmp_path, change, shape=(6, 12, 12))
+    [series] = study.series[0].candidates
+    analysis = exams.analysis_of(study, series, *shapes_of(series))
+    made = dict(write_objects(analysis, ["seg", "sr"]))
+    (through,) = dict(places(made["sr"]))["Through"]
+    assert through.ReferencedFrameOfReferenceUID == made["seg"].FrameOfReferenceUID
+    stated = {frame.frame_of_reference for frame in series.frames}
+    assert change is not _forget or through.ReferencedFrameOfReferenceUID in stated
+    assert_valid(made["sr"], tmp_path, judge)
+
+
 def test_the_report_on_a_film_tells_where_they_lie(tmp_path, judge):
     study = films.write_films(tmp_path, [films.drawn()])
     uid = films.instances(study)[0].sop_instance_uid

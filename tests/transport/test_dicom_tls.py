@@ -134,7 +134,7 @@ def test_a_list_has_whole_subjects_or_common_names(
 ) -> None:
     tls = {"tls": listener(trial), "allowed_certificates": (subject,)}
     with running_receiver(tmp_path, **tls) as running:
-        assert sender.echo(running.called, tls=ours(trial, "mr1")) < 10
+        sender.echo(running.called, tls=ours(trial, "mr1"))
 
 
 ORGANIZATION = (("organizationName", "Hospital, North"),)
@@ -172,7 +172,7 @@ def test_a_caller_who_is_gone_before_the_handshake_harms_nobody(
                 gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     finally:
         os.kill(receiver.process.pid, signal.SIGCONT)
-    assert sender.echo(receiver.called, tls=ours(trial)) < 10
+    sender.echo(receiver.called, tls=ours(trial))
 
 
 def receive_patiently(*given: Any) -> None:
@@ -205,7 +205,7 @@ def test_who_is_not_trusted_or_named_otherwise_is_said(
             sender.echo(running.called, tls=ours(trial))
         with pytest.raises(DeliveryRefused, match=r"another name: .* tls\.check_host = false"):
             echo(Peer(*running.called, "SCANNER", tls=ours(trial)))
-        assert sender.echo(running.called, tls=ours(trial, check_host=False)) < 10
+        sender.echo(running.called, tls=ours(trial, check_host=False))
 
 
 def test_tls_to_a_plain_port_is_told_on_both_sides(trial: Path, tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_a_renewed_certificate_needs_no_restart(trial: Path, tmp_path: Path) -> 
             sender.echo(running.called, tls=ours(folder, "now"))  # the key is yet to come
         for ending in (".pem", ".key"):
             (folder / f"now{ending}").write_bytes((folder / f"{HOST}{ending}").read_bytes())
-        assert sender.echo(running.called, tls=ours(folder)) < 10
+        sender.echo(running.called, tls=ours(folder))
 
 
 def test_files_that_cannot_be_used_are_named(trial: Path, tmp_path: Path) -> None:

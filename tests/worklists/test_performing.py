@@ -624,7 +624,7 @@ def test_a_step_is_performed_by_dimse(hall: Hall, manager: WorklistManager, last
 
 
 def test_a_manager_that_is_away_is_asked_later() -> None:
-    one = {"name": "ris", "kind": "ups", "port": available_port(), "timeout_seconds": 5}
+    one = {"name": "ris", "kind": "ups", "port": available_port(), "timeout_seconds": PATIENCE}
     [settings] = parse({"worklist": [one]}).worklist
     answers, said = answer_of(settings)
     assert not answers

@@ -103,6 +103,10 @@ async def _not_on_record(request: Request, error: Exception) -> Response:
 
 
 async def _without_records(request: Request, error: Exception) -> Response:
+    if _is_page(request) and request.method == "GET":
+        desk: Desk = request.app.state.desk
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return desk.rendering.page(request, "away.html", status, text=str(error))
     return await _refused(
         request, HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; {AGAIN}")
     )

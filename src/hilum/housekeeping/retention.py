@@ -27,7 +27,7 @@ from hilum.records import Records
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.studies import Removal, Study
 from hilum.records.models.workitems import Workitem
-from hilum.records.states import ENDED, WorkitemState
+from hilum.records.states import WorkitemState
 from hilum.study.arrivals import Arrivals
 from hilum.study.workitems import Workitems
 from hilum.wording import counted
@@ -146,19 +146,14 @@ class Retention:
         return all(self._is_final_item(item) for item in items)  # none where no rule applies
 
     def _is_final_item(self, item: Workitem) -> bool:
-        if self._is_replaced(item) and item.state is WorkitemState.PARKED:
-            return True  # nobody can release it; what replaces it is asked for itself
+        if item.superseded_by and item.state is WorkitemState.PARKED:
+            return True  # nobody waits for it: another run has replaced it
         deliveries = self._deliveries(item)
         has_failed = item.state is WorkitemState.FAILED
         unheard = has_failed and not deliveries and not item.superseded_by
         if not item.state.final or unheard:
             return False  # a failure that nobody was told of is kept
         return all(delivery.state.settled for delivery in deliveries)
-
-    def _is_replaced(self, item: Workitem) -> bool:
-        """Whether another run stands in its place."""
-        newer = self._records.workitems.get(item.superseded_by) if item.superseded_by else None
-        return newer is not None and newer.state not in ENDED
 
     # Removing ------------------------------------------------------------------------------------
 

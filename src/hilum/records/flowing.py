@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.models.studies import wait_of
+from hilum.records.real import is_real
 from hilum.records.rows import select
 from hilum.records.states import (
     ARRIVED,
@@ -76,7 +77,10 @@ class ParkedDelivery:
 
 
 class FlowRecords:
-    """Looks over all studies, workitems and deliveries; it changes nothing."""
+    """Looks over all studies, workitems and deliveries; it changes nothing.
+
+    What waits is told of all of them, and what came of them of the real ones (`is_real`).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -178,6 +182,7 @@ class FlowRecords:
     def first_images(self, since: float) -> list[float]:
         """When the first image came of each study of which the last one came after `since`."""
         query = sa.select(study.first_at).where(study.last_at >= since, study.first_at >= since)
+        query = query.where(is_real(study.study_uid))
         return [row.first_at for row in select(self._database, query)]
 
     def arrivals(self, since: float) -> list[ShownResult]:
@@ -194,7 +199,7 @@ class FlowRecords:
             sa.select(study.last_at, workitem.kind, first.scalar_subquery().label("shown_at"))
             .select_from(tables.study)
             .join(tables.workitem, workitem.study_uid == study.study_uid)
-            .where(study.last_at >= since)
+            .where(study.last_at >= since, is_real(study.study_uid))
             .subquery()
         )
         query = sa.select(results).where(results.c.shown_at >= since)
@@ -208,7 +213,7 @@ class FlowRecords:
         """The workitems made after `since` that failed, or wait for a person."""
         states = (WorkitemState.FAILED, WorkitemState.HELD, WorkitemState.PARKED)
         query = sa.select(workitem.created, workitem.module, workitem.state).where(
-            workitem.state.in_(states), workitem.created >= since
+            workitem.state.in_(states), workitem.created >= since, is_real(workitem.study_uid)
         )
         return [
             TroubledWorkitem(row.created, row.module, WorkitemState(row.state))

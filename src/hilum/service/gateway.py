@@ -45,8 +45,8 @@ from hilum.processes.hints import (
     wake_workers,
 )
 from hilum.records import Records
-from hilum.records.changes import Changes
 from hilum.records.copies import Keeper
+from hilum.records.new_writes import NewWrites
 from hilum.service.beginning import also_at, begin, open_records
 from hilum.study.flow import Flow
 from hilum.study.identifying import note_older
@@ -103,7 +103,7 @@ class Gateway:
         start_performers(site, records)
         self._updates = PatientUpdatesTaken(flow, on_news=self.wake)
         self._updates.start()
-        self._changes = Changes(records.database)
+        self._changes = NewWrites(records.database)
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0

@@ -13,8 +13,8 @@ from hilum.errors import HilumError
 from hilum.hosts.discovery import installed_modules
 from hilum.hosts.place import Place
 from hilum.processes.hints import HintReceiver
-from hilum.records.changes import Changes
 from hilum.records.database import Database
+from hilum.records.new_writes import NewWrites
 from hilum.service.beginning import also_at, begin, open_records
 from hilum.service.roles import FINISH
 from hilum.study.flow import Flow
@@ -39,7 +39,7 @@ def work(site: Site, address: Path | None) -> None:
     durable.launch(durable.engine_url(site), pulse.executor)
     hints = HintReceiver(address) if address else None
     pace = durable.IDLE_SECONDS if hints else durable.POLLING_SECONDS
-    poller = durable.listen(pace, Changes(Database(durable.engine_url(site))).are_there)
+    poller = durable.listen(pace, NewWrites(Database(durable.engine_url(site))).are_there)
     if hints:
         for number in (signal.SIGTERM, FINISH):
             also_at(number, hints.wake)

@@ -71,6 +71,8 @@ class Arrivals:
 
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
+        for arrival in self._open.values():
+            arrival.meet_clock(now)
         return [arrival for arrival in self._open.values() if due_at(arrival) <= now]
 
     @property

@@ -76,7 +76,7 @@ def now_view(records: Records, now: float) -> NowView:
         FlowStep("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait"),
         FlowStep("running", flow.in_state(WorkitemState.RUNNING), "analyses under way"),
         FlowStep("delivering", flow.owed(), "results on their way, or asked for"),
-        FlowStep(StudyState.UNJUDGED, flow.unjudged(), "studies that no rule can look at", True),
+        FlowStep(StudyState.UNJUDGED, flow.unjudged(), "studies that a rule cannot look at", True),
         FlowStep("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
         FlowStep("parked", flow.parked(), "results that wait for a person", True),
     )

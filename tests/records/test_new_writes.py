@@ -5,7 +5,7 @@ from contextlib import closing
 import sqlalchemy as sa
 
 from hilum.records import Records
-from hilum.records.changes import Changes
+from hilum.records.new_writes import NewWrites
 from hilum.records.states import EventKind
 
 
@@ -13,7 +13,7 @@ def test_each_change_of_somebody_else_is_told_once(database: str) -> None:
     with (
         closing(Records(database)) as ours,
         closing(Records(database)) as theirs,
-        closing(Changes(ours.database)) as changes,
+        closing(NewWrites(ours.database)) as changes,
     ):
         assert changes.are_there(), "nobody has looked yet"
         assert not changes.are_there()
@@ -27,7 +27,7 @@ def test_each_change_of_somebody_else_is_told_once(database: str) -> None:
 
 
 def test_what_is_not_committed_is_no_change_yet(database: str) -> None:
-    with closing(Records(database)) as records, closing(Changes(records.database)) as changes:
+    with closing(Records(database)) as records, closing(NewWrites(records.database)) as changes:
         write = sa.text("UPDATE alembic_version SET version_num = version_num")
         with records.database.engine.connect() as connection:
             connection.execute(write)
@@ -38,7 +38,7 @@ def test_what_is_not_committed_is_no_change_yet(database: str) -> None:
 
 
 def test_a_database_that_does_not_answer_counts_as_changed(database: str) -> None:
-    with closing(Records(database)) as records, closing(Changes(records.database)) as changes:
+    with closing(Records(database)) as records, closing(NewWrites(records.database)) as changes:
         changes.are_there()
         assert changes._connection and changes._connection.driver_connection
         changes._connection.driver_connection.close()  # as one that the database has ended

@@ -12,7 +12,7 @@ VERSION = {
 }
 
 
-class Changes:
+class NewWrites:
     """Tells whether anybody has written to `database`; asked from one thread, before each look.
 
     It has a connection of its own. What cannot be told counts as a change: the look shows why.
