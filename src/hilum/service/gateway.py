@@ -161,7 +161,11 @@ class Gateway:
         """
         is_due = False
         while True:
-            more, is_due = False, self._changes.are_there() or is_due
+            more = False
+            if self._changes.are_there():
+                is_due = True
+                if self._flow.site.database:  # perhaps by a worker elsewhere, who cannot wake it
+                    self._flow.outbox.wake()
             if is_due:
                 with going_on("copies of the records", log):
                     more = is_due = self._keeper.follow()
