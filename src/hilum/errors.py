@@ -197,6 +197,19 @@ def where(error: BaseException, package: str = "") -> str:
     return f"{type(error).__name__} in {place}" if place else type(error).__name__
 
 
+def is_said_by_us(error: BaseException) -> bool:
+    """Whether `error` is one that Hilum explains, and Hilum's own code has raised it.
+
+    Its text may be told then: a module may raise our errors with a text of its own.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return isinstance(error, HilumError) and bool(frames) and _is_ours(frames[-1][0])
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return Path(frame.f_code.co_filename).is_relative_to(LIBRARIES[1])
+
+
 def line_of_module(error: BaseException, package: str = "") -> str:
     """File and line of the last frame on the way to `error` that belongs to a module, or "".
 
