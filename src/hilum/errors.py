@@ -206,11 +206,24 @@ def way_to(error: BaseException) -> str:
     lines = [
         f"{Path(frame.f_code.co_filename).name}, line {line}"
         for frame, line in [*traceback.walk_tb(error.__traceback__)][1:]
-        if f"{frame.f_globals.get('__name__', '')}.".startswith("hilum.")
+        if _is_ours(frame)
     ]
     said = where(error)
     ours = [line for line in reversed(lines) if not said.endswith(f" in {line}")]
     return ", reached by ".join([said, *ours[:MOST_LINES]])
+
+
+def is_said_by_us(error: BaseException) -> bool:
+    """Whether `error` is one that Hilum explains, and Hilum's own code has raised it.
+
+    Its text may be told then: a module may raise our errors with a text of its own.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return isinstance(error, HilumError) and bool(frames) and _is_ours(frames[-1][0])
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return Path(frame.f_code.co_filename).is_relative_to(LIBRARIES[1])
 
 
 def line_of_module(error: BaseException, package: str = "") -> str:

@@ -1,4 +1,8 @@
-"""What may go wrong with the images that a module is given."""
+"""What may go wrong with the images that a module is given, and with a model of a framework."""
+
+
+class ModelError(ValueError):
+    """What a model of a framework is, or has left, is of no use; the text says why."""
 
 
 class DicomError(Exception):

@@ -8,17 +8,25 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
+from hilum_module.errors import ModelError
 from hilum_module.findings import FindingError
 
+OURS = __name__.partition(".")[0]
 MOST_ERRORS = 20  # that one came from
 
 
 def where(error: BaseException, package: str) -> str:
-    """Type and place of an error. Its own text may hold patient data; that of a finding is ours."""
-    if isinstance(error, FindingError):
-        return f"FindingError: {error}"
+    """Type and place of an error. Its own text may hold patient data, unless it is ours."""
+    if isinstance(error, FindingError) or (isinstance(error, ModelError) and _is_ours(error)):
+        return f"{type(error).__name__}: {error}"
     line = line_of(error, package)
     return type(error).__name__ + (f" in {line}" if line else "")
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether no code of a stranger has raised it."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == OURS
 
 
 def line_of(error: BaseException, package: str) -> str:

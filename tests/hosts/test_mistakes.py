@@ -20,6 +20,7 @@ from plugin import install_plugin
 MISTAKES = """
     import asyncio, ctypes, os, sys, time
     from hilum import Input, Note
+    from hilum.errors import ModuleError
 
     class Own(BaseException):
         pass
@@ -68,6 +69,9 @@ MISTAKES = """
                 time.sleep(0.01)
             yield Note("it is short again")
 
+        def lends(self):
+            raise ModuleError("Marker^Patient")
+
         def half(self):
             yield Note("a text that is no UTF-8: \\udc80")
 """
@@ -79,6 +83,7 @@ LINES = {  # of what each raises, and the beginning of what is said
     "owns": ('raise Own("Marker^Patient")', "the module raised Own in"),
     "stops": ("next(iter(()))", "the module raised RuntimeError in"),
     "halves": ('raise ValueError("a name that is no UTF-8: \\udc80")', "raised ValueError in"),
+    "lends": ('raise ModuleError("Marker^Patient")', "the module raised ModuleError in"),
     "half": ('yield Note("a text that is no UTF-8: \\udc80")', "half of a character"),
 }
 HEAD = "from hilum import Input\nclass Module:\n name, version = 'mistaken', '1'\n"

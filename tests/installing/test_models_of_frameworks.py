@@ -1,6 +1,7 @@
 """What is read of a MONAI bundle and of an nnU-Net, and how their labels become structures."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +20,11 @@ from hilum.hosts.place import Place
 from hilum.installing import Wanted, add
 from hilum.testing import check_module, write_series
 from hilum_module import Volume
+from hilum_module.errors import ModelError
 from hilum_module.models import ModelModule, Plan, nifti
 from hilum_module.models.axes import DIRECTIONS, Laid
 from hilum_module.models.nnunet import require_one_stage
+from hilum_module.places import where
 from tests.modules import volumes
 from tests.voxels import series_of
 
@@ -194,7 +197,7 @@ def test_an_nnunet_that_cannot_be_run_is_refused(
 def test_the_second_stage_of_a_cascade_is_refused_when_it_loads() -> None:
     """Its weights alone say which configuration it is, so no sooner."""
     require_one_stage(SimpleNamespace(previous_stage_name=None))
-    with pytest.raises(ValueError, match=r"does not run the first \(3d_lowres\)"):
+    with pytest.raises(ModelError, match=r"does not run the first \(3d_lowres\)"):
         require_one_stage(SimpleNamespace(previous_stage_name="3d_lowres"))
 
 
@@ -321,8 +324,15 @@ def test_what_are_no_labels_is_no_result(
 
     module = Odd.with_model(written(tmp_path, {}, numbers))()
     series = series_of(Volume(np.zeros((2, 3, 4)), np.eye(4)))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ModelError, match=said) as raised:
         list(module.run(series))
+    assert re.match(f"ModelError: .*{said}", where(raised.value, "odd")), "in our own words"
+
+
+def test_the_words_of_a_stranger_are_not_told() -> None:
+    with pytest.raises(ModelError) as raised:
+        raise ModelError("Marker^Patient")
+    assert "Marker" not in where(raised.value, "odd")
 
 
 def test_a_page_of_the_authors_is_that_of_the_module(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A network of one's own for volumes: described by a card, checked before it is used."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -212,8 +213,12 @@ def test_the_guide_shows_a_card_that_works(tmp_path: Path) -> None:
     assert found["abdomen"]().described.test, "it was found again"  # type: ignore[attr-defined]
 
 
-def test_values_that_are_none_are_no_result(tmp_path: Path) -> None:
+def test_values_that_are_none_are_no_result_and_told_in_words(tmp_path: Path) -> None:
     models = model(tmp_path, threshold=float("nan"))
     module = installed_module("bright-part", Place(models=models))
-    with pytest.raises(ModuleError, match="not finite"):
-        module().network.on_grid(np.zeros((4, 4, 4), np.float32))  # type: ignore[attr-defined]
+    job = job_of(module, write_series(tmp_path / "exam", 3), tmp_path)
+    with (
+        closing(open_host(in_child("bright-part"), Place(Worker(), models))) as host,
+        pytest.raises(ModuleError, match=r"^bright-part gave values that are not finite$"),
+    ):
+        host.run(job)

@@ -23,9 +23,9 @@ from hilum.engine.checking import checked
 from hilum.errors import (
     ConfigurationError,
     DicomError,
-    MachineError,
-    ServerError,
+    FindingError,
     is_of_the_machine,
+    is_said_by_us,
     where,
 )
 from hilum.findings import Findings, Note, Refusal
@@ -209,7 +209,7 @@ def _ending(error: BaseException, module: Module) -> tuple[Ended, str]:
         return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
-    said = isinstance(error, MachineError | ServerError)
+    said = is_said_by_us(error) and not isinstance(error, FindingError)
     place = where(error, package_of(module))
     if (deed := deed_of(error)) and not said:
         return Ended.FAILED, named(deed, place)

@@ -16,6 +16,7 @@ import numpy as np
 
 from hilum_module import codes
 from hilum_module.codes import Code
+from hilum_module.errors import ModelError
 from hilum_module.findings import Finding, Label, LabelMap, Measurement, Note, Segment
 from hilum_module.inputs import Input
 from hilum_module.series import Series
@@ -86,10 +87,10 @@ def _structure(values: dict[str, Any]) -> Structure:
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:
-    """`labels` as whole numbers; `ValueError` for those in between, such as probabilities."""
+    """`labels` as whole numbers; `ModelError` for those in between, such as probabilities."""
     whole: np.ndarray = np.rint(labels).astype(np.int32)
     if not np.array_equal(whole, labels):
-        raise ValueError("the model gave numbers that are not whole, where labels are needed")
+        raise ModelError("the model gave numbers that are not whole, where labels are needed")
     return whole
 
 
@@ -139,7 +140,7 @@ class ModelModule:
         structures = self.plan.structures
         numbers = [number for structure in structures for number in structure.numbers]
         if labels.ndim == 3 and 0 in numbers:
-            raise ValueError("0 is the background where each voxel has one number")
+            raise ModelError("0 is the background where each voxel has one number")
         if labels.ndim == 3 and len(numbers) == len(structures):
             array = np.where(np.isin(labels, numbers), labels, 0).astype(np.uint16)
             yield LabelMap(volume.with_array(array), tuple(each.line for each in structures))

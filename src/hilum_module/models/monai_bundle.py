@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hilum_module.errors import ModelError
 from hilum_module.models import ModelModule, nifti
 from hilum_module.volume import Volume
 
@@ -38,7 +39,7 @@ class MonaiBundle(ModelModule):
             workflow.finalize()
             found = sorted(left.rglob("*.nii*"))
             if len(found) != 1:
-                raise ValueError(f"the bundle left {len(found)} NIfTI files where one is needed")
+                raise ModelError(f"the bundle left {len(found)} NIfTI files where one is needed")
             return nifti.read(found[0], volume)
 
     def _workflow(self, places: dict[str, Any]) -> Any:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from hilum_module.errors import ModelError
 from hilum_module.volume import Volume
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # of DICOM's LPS, and back
 SAME_PLACE = 1e-2  # mm; NIfTI holds places as float32
 
 
-class OtherGridError(ValueError):
+class OtherGridError(ModelError):
     """A result lies on another grid than the images."""
 
 
@@ -48,7 +49,7 @@ def read(path: Path, grid: Volume) -> np.ndarray:
     off = np.abs((image.affine - affine_of(grid)) @ corners).max()
     if voxels.ndim not in (3, 4) or voxels.shape[2::-1] != grid.array.shape or off > SAME_PLACE:
         raise OtherGridError(
-            f"it has {voxels.shape} voxels, {off:.3g} mm from where they should be"
+            f"the result has {voxels.shape} voxels, {off:.3g} mm from where they should be"
         )
     laid = np.moveaxis(voxels, -1, 0).transpose(0, 3, 2, 1) if voxels.ndim == 4 else voxels.T
     return np.asarray(laid)

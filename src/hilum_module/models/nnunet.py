@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hilum_module.errors import ModelError
 from hilum_module.models import ModelModule
 from hilum_module.models.axes import Laid
 from hilum_module.volume import Volume
@@ -22,13 +23,13 @@ QUIET = {  # it looks for these folders when it is imported, and uses none of th
 
 
 def require_one_stage(configuration: Any) -> None:
-    """Raise `ValueError` for the second stage of a cascade: nnU-Net itself would fail in a run.
+    """Raise `ModelError` for the second stage of a cascade: nnU-Net itself would fail in a run.
 
     `configuration` is nnU-Net's own, which only the weights name.
     """
     before = configuration.previous_stage_name
     if before:
-        raise ValueError(
+        raise ModelError(
             f"it is the second stage of a cascade, and Hilum does not run the first ({before}):"
             " add a model of one stage, such as 3d_fullres"
         )
