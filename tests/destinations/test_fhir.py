@@ -302,6 +302,15 @@ def test_what_somebody_has_signed_is_not_written_over(
     sent(destination, later[0])
 
 
+def test_a_server_that_gives_nothing_back_is_not_asked_for_the_report(
+    server: FhirServer, author: Author
+) -> None:
+    server.add_patient("4711")
+    list(record(server, proof="accepted").send([author.result("a")]))
+    assert not [line for line in server.asked if "DiagnosticReport/_search" in line]
+    assert server.statuses()["DiagnosticReport preliminary"] == 1
+
+
 def test_a_server_that_searches_badly_is_not_believed(server: FhirServer, author: Author) -> None:
     server.add_patient("somebody else")
     server.behaviour = FhirBehaviour(ignores_identifiers=True)

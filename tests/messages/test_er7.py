@@ -94,6 +94,22 @@ def test_bytes_in_hexadecimal_are_in_the_character_set_of_the_message(
     assert pid and pid.text(3) == text
 
 
+@pytest.mark.parametrize(
+    ("stated", "encoding", "text"),
+    [
+        ("8859/6", "iso8859-6", "\u0642\u0628\u0627\u0646\u064a"),
+        ("8859/8", "iso8859-8", "\u05e9\u05e8\u05d5\u05df"),
+        ("GB 18030-2000", "gb18030", "\u738b\u5c0f\u4e1c"),
+        ("KS X 1001", "euc_kr", "\ud64d\uae38\ub3d9"),
+        ("BIG-5", "big5", "\u8a31\u529f\u84cb"),  # in it a byte is that of a backslash
+    ],
+)
+def test_names_in_other_scripts_are_read(stated: str, encoding: str, text: str) -> None:
+    sent = f"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|1|P|2.5.1||||||{stated}\rPID|||{text}^x|n\r"
+    pid = ReceivedMessage.of(sent.encode(encoding)).first("PID")
+    assert pid and (pid.text(3), pid.text(3, 2), pid.text(4)) == (text, "x", "n")
+
+
 def test_what_states_no_character_set_is_read_all_the_same() -> None:
     for encoding in ("utf-8", "latin-1"):
         message = ReceivedMessage.of("MSH|^~\\&|A\rPID|||||Müller^Änne\r".encode(encoding))

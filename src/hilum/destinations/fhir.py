@@ -182,7 +182,9 @@ class FhirDestination:
 
     def _prepared(self, peer: HttpClient, wanted: Sequence[PutResource]) -> list[PutResource]:
         """What is put: with the patient, and without what is taken back and was never there."""
-        there = existing(peer, [p for p in wanted if p.is_withdrawn or p.kind == REPORT])
+        gives_back = self._settings.proof == "query"
+        asked = [p for p in wanted if p.is_withdrawn or (gives_back and p.kind == REPORT)]
+        there = existing(peer, asked)
         if not all(part.is_ours(there.get(part.own)) for part in wanted if part.kind == REPORT):
             raise peer.refusal(SIGNED)
         kept = [part for part in wanted if not part.is_withdrawn or part.own in there]

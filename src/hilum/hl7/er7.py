@@ -17,12 +17,10 @@ CHARACTER_SETS = {  # of MSH-18, by what Python calls them
     "ASCII": "utf-8",  # many who state it send UTF-8 all the same
     UTF_8: "utf-8",
     "UNICODE": "utf-8",
-    "8859/1": "iso8859-1",
-    "8859/2": "iso8859-2",
-    "8859/5": "iso8859-5",
-    "8859/7": "iso8859-7",
-    "8859/9": "iso8859-9",
-    "8859/15": "iso8859-15",
+    **{f"8859/{part}": f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+    "GB 18030-2000": "gb18030",
+    "KS X 1001": "euc_kr",
+    "BIG-5": "big5",
 }
 FALLBACK = "iso8859-1"  # of what states nothing and is no UTF-8
 MOST_SEGMENTS = 1000  # of a message that is read
