@@ -545,10 +545,12 @@ def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> No
     about = {"reason": "T1: 2 slices missing", "patience": 120.0, "last_at": time.time()}
     put(house.records, a_study(study_uid="1.2.78", settled_images=0, **about))
     lacking = house.study(WorkitemState.NOT_APPLICABLE)
+    held = house.study(WorkitemState.HELD)
     waiting = house.records.identifiers.addresses(["1.2.78"])["1.2.78"]
     with house.client(UserRole.OPERATOR) as client:
         shown = text_of(client.get(f"/studies/{waiting}").text)
         assert "More images are waited for: T1: 2 slices missing, silent for 0 of 120 s." in shown
+        assert "What to do Send the missing images" in text_of(client.get(f"/studies/{held}").text)
         assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
 
 

@@ -111,7 +111,8 @@ def study_page(
         note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     is_undecided = view.corrected or any(map(_waits_for_choice, standing))
-    said = next(iter(of_study(Known.of(desk.site, desk.records, view.study_uid, now))), None)
+    explained = of_study(Known.of(desk.site, desk.records, view.study_uid, now))
+    said = next(iter(explained), None)
     return desk.rendering.page(
         request,
         "study.html",
@@ -130,6 +131,7 @@ def study_page(
         waits=_waits(desk, view.study_uid, now),
         of_images=said if said and not said.workitem and not is_undecided else None,
         why=said if said and said.workitem else None,
+        explained={one.workitem: one for one in explained},
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
