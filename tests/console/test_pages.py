@@ -554,6 +554,17 @@ def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> No
         assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
 
 
+def test_the_page_of_a_study_leads_to_its_viewer(tmp_path: Path) -> None:
+    out = {"name": "out", "kind": "folder", "folder": "out"}
+    viewer = "https://viewer.hospital/?study={study}&layout=2"
+    with a_house(tmp_path, destination=[{**out, "viewer_url": viewer}]) as house:
+        address = house.study(WorkitemState.COMPLETED)
+        uid = house.records.search.at(address).study_uid
+        link = f'href="https://viewer.hospital/?study={uid}&amp;layout=2"'
+        assert link in house.get(f"/studies/{address}")
+        assert link not in house.get(f"/studies/{address}", UserRole.VIEWER)
+
+
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     why = f"{NOT_JUDGED_YET}: the module m cannot be used"
     put(house.records, a_study(study_uid="1.2.77", settled_images=0, reason=why))

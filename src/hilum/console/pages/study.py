@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 
 from hilum.acts.asked import trace_with_people
 from hilum.audit import AuditedAct
+from hilum.config.fields import STUDY
 from hilum.console.acting import LONGEST_REASON, WantedAct, ask_at
 from hilum.console.acts import OF_STUDY, acts_on
 from hilum.console.assessing import readings_of
@@ -139,6 +140,11 @@ def study_page(
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        viewers={
+            one.name: one.viewer_url.replace(STUDY, view.study_uid)
+            for one in desk.site.destination
+            if one.viewer_url and sees
+        },
         paused=_paused(desk, standing),
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
