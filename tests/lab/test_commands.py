@@ -73,6 +73,21 @@ def test_a_wrong_word_is_explained_in_words_of_ours(words: list[str], reason: st
     assert "Value error" not in said and "Input should" not in said
 
 
+def test_help_names_no_types_of_python() -> None:
+    for words in (
+        ["find"],
+        ["resend"],
+        [],
+        ["people", "add"],
+        ["run"],
+        ["certificates"],
+        ["fetch"],
+    ):
+        told = CliRunner().invoke(app, [*words, "--help"]).output
+        assert not re.search(r"<(bool|str|int|datetime|list\[)", told), told
+    assert re.search(r"--until +<date>", CliRunner().invoke(app, ["resend", "--help"]).output)
+
+
 def test_a_new_module_comes_with_each_step_that_it_needs(tmp_path: Path) -> None:
     told = run("new", "module", "my-lesions", cwd=tmp_path)
     assert "-m pytest my-lesions" in told.stderr and "modules add my-lesions" in told.stderr
