@@ -146,6 +146,14 @@ def folder_link():
     (left / "more").symlink_to("/etc")
 
 
+def deep():
+    os.chdir(left)
+    for _ in range(1500):
+        os.mkdir("d" * 100)
+        os.chdir("d" * 100)
+    time.sleep(600)
+
+
 def fifo():
     os.mkfifo(left / "result.dcm")
 

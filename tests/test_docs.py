@@ -20,10 +20,11 @@ from hilum import errors, inventory
 from hilum.cli import app
 from hilum.cli.group import import_files
 from hilum.config.reference import reference, table
-from hilum.module import MEMBERS, Input
+from hilum.module import Input
 from hilum.records.states import WorkitemState
 from hilum.service.roles import Role
 from hilum.study.flow import Flow
+from hilum_module.members import MEMBERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -36,10 +36,12 @@ Texts never contain patient data.
 
 import sysconfig
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 INSTALLED = {"site-packages", "dist-packages"}
+MOST_LINES = 5  # on the way to an error
 LIBRARIES = (sysconfig.get_path("stdlib"), Path(__file__).parent)
 
 RECOVER = (
@@ -196,17 +198,46 @@ def where(error: BaseException, package: str = "") -> str:
     return f"{type(error).__name__} in {place}" if place else type(error).__name__
 
 
+def way_to(error: BaseException) -> str:
+    """The same, and by which lines of ours it was reached, the last first.
+
+    Without the line that has caught it.
+    """
+    lines = [
+        f"{Path(frame.f_code.co_filename).name}, line {line}"
+        for frame, line in [*traceback.walk_tb(error.__traceback__)][1:]
+        if f"{frame.f_globals.get('__name__', '')}.".startswith("hilum.")
+    ]
+    said = where(error)
+    ours = [line for line in reversed(lines) if not said.endswith(f" in {line}")]
+    return ", reached by ".join([said, *ours[:MOST_LINES]])
+
+
 def line_of_module(error: BaseException, package: str = "") -> str:
     """File and line of the last frame on the way to `error` that belongs to a module, or "".
 
-    That is one of `package`, or of neither Hilum nor an installed library.
+    That is one of `package`, or of neither Hilum nor an installed library; where there is none, as
+    for a `StopIteration` in a generator, that of the error which it came from.
     """
-    lines = [
-        (frame.f_code.co_filename, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if _is_of_module(frame, package)
-    ]
-    return f"{Path(lines[-1][0]).name}, line {lines[-1][1]}" if lines else ""
+    for each in chain_of(error):
+        lines = [
+            (frame.f_code.co_filename, line)
+            for frame, line in traceback.walk_tb(each.__traceback__)
+            if _is_of_module(frame, package)
+        ]
+        if lines:
+            return f"{Path(lines[-1][0]).name}, line {lines[-1][1]}"
+    return ""
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it came from."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
 
 
 def _is_of_module(frame: FrameType, package: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -84,8 +85,9 @@ class Measurement(Finding):
     followed: bool = False
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise FindingError(f"the value of a measurement is {self.value}, no finite number")
+        value: object = self.value
+        if not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise FindingError(f"the value of a measurement is {value!r}, no finite number")
 
 
 @dataclass(frozen=True, eq=False)

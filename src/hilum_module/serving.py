@@ -8,10 +8,11 @@ import mmap
 import os
 import socket
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from hilum_module.errors import DicomError
 from hilum_module.film import Film
 from hilum_module.findings import Finding, FindingError, Findings
 from hilum_module.inputs import EarlierExams, Films, FindingsOf, Input
+from hilum_module.members import NotAModule, problem_of
+from hilum_module.places import chain_of, line_of, line_of_run, readable, where
 from hilum_module.series import Series
 from hilum_module.storing import as_item, from_items
 from hilum_module.volume import Volume
@@ -28,6 +31,8 @@ from hilum_module.volume import Volume
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 400  # characters
 LONGEST_OBJECTION = 200  # characters
+PLACE = "place"  # of an item: the line of the module that gave the finding
+KINDS = (Input, Films, FindingsOf, EarlierExams)
 NOT_TOLD = "objection"  # the field of an `Input` that is code; Hilum asks it by the input's name
 
 Answer = Mapping[str, Any]
@@ -52,21 +57,35 @@ def serve(
     `given` is the memory in which Hilum leaves what the module gets, `found` takes what it found or
     asks.
     """
-    name, _, attribute = target.partition(":")
+    package = target.partition(":")[0].partition(".")[0]
     try:
-        cls = getattr(importlib.import_module(name), attribute)
-        if hasattr(cls, "with_model"):
-            cls = cls.with_model(Path(packages).parent)
-        module = cls() if makes else cls
+        module = _loaded(target, Path(packages).parent, makes)
         length = letters.put(found, [described(module)])
-    except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
-        _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
+        _send(pipe, _failed(0, _why_not(error, package), error, found))
         return
     _send(pipe, {"number": 0, "ended": "well", "length": length})
     line = _Line(pipe, given, found)
-    package = name.partition(".")[0]
     while line.next_run():
         _send(pipe, _run(module, line, package, found))
+
+
+def _why_not(error: BaseException, package: str) -> str:
+    """Why the module does not load: the whole reason, because no patient's data are here yet."""
+    if isinstance(error, NotAModule):
+        return str(error)
+    place = line_of(error, package)
+    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+
+
+def _loaded(target: str, folder: Path, makes: bool) -> Any:
+    name, _, attribute = target.partition(":")
+    module: Any = getattr(importlib.import_module(name), attribute)
+    if hasattr(module, "with_model"):
+        module = module.with_model(folder)
+    if problem := problem_of(module, KINDS):
+        raise NotAModule(f"{target} {problem}")
+    return module() if makes else module
 
 
 class _Line:
@@ -136,8 +155,8 @@ def _run(module: Any, line: _Line, package: str, found: mmap.mmap) -> Answer:
     try:
         items, arrays = asked_of(module, *line.told, line.ask)
         return {"number": number, "ended": "well", "length": letters.put(found, items, arrays)}
-    except Exception as error:  # noqa: BLE001 - around one run: a module may raise anything
-        return _failed(number, _where(error, package), error, found)
+    except BaseException as error:  # noqa: BLE001 - around one run: a module may raise anything
+        return _failed(number, where(error, package), error, found)
 
 
 def asked_of(
@@ -169,8 +188,10 @@ def _found(
     shape = next((each.shape for each in inputs.values() if isinstance(each, Series)), None)
     if _by_name(module):
         named = {name: _named(name, need, inputs) for name, need in module.needs.items()}
-        return _items(module.run(**named, **more), shape)
-    return _items(module.run(*(inputs.values() or [None]), **more), shape)
+        run = partial(module.run, **named, **more)
+    else:
+        run = partial(module.run, *(inputs.values() or [None]), **more)
+    return _items(run, shape, type(module).__module__.partition(".")[0])
 
 
 def _named(name: str, need: Any, inputs: Mapping[str, Given]) -> Any:
@@ -198,19 +219,26 @@ def _input(item: Mapping[str, Any], arrays: Arrays, ask: Ask) -> Given:
     return Findings(from_items(item["findings"], held))
 
 
-def _items(run: Any, shape: Shape) -> tuple[Items, dict[str, np.ndarray]]:
-    """Each finding as it comes, so that its line is still known where it is wrong."""
+def _items(
+    run: Callable[[], Any], shape: Shape, package: str
+) -> tuple[Items, dict[str, np.ndarray]]:
+    """Each finding as it comes, with its line: Hilum judges it again, and may find it wrong."""
     before: list[Finding] = []
     items: Items = []
     arrays: dict[str, np.ndarray] = {}
-    for finding in run:
-        try:
-            items.append(_checked(finding, before, shape, arrays))
-        except FindingError as error:
-            frame = getattr(run, "gi_frame", None)
-            place = f", line {frame.f_lineno}" if frame else ""
-            raise FindingError(f"finding {len(before) + 1}{place}: {error}") from error
-        before.append(finding)
+    given: Any = None
+    try:
+        given = run()
+        if not isinstance(given, Iterable):
+            raise FindingError(f"run gives {type(given).__name__}; it must yield findings")
+        for finding in given:
+            item = _checked(finding, before, shape, arrays)
+            items.append({**item, PLACE: line_of_run(given)})
+            before.append(finding)
+    except FindingError as error:
+        place = line_of(error, package) or line_of_run(given)
+        told = f"finding {len(before) + 1}: {error}" + (f" ({place})" if place else "")
+        raise FindingError(told) from error
     return items, arrays
 
 
@@ -223,43 +251,29 @@ def _checked(
     for name, value in vars(finding).items():
         if isinstance(value, Volume) and shape and value.array.shape != shape:
             raise FindingError(f"the {name} has the shape {value.array.shape}, the series {shape}")
-    return as_item(finding, before, arrays)
+    item = as_item(finding, before, arrays)
+    try:
+        json.dumps(item, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        told = "holds half of a character, or what is neither a text nor a number"
+        raise FindingError(f"a field of this {type(finding).__name__} {told}") from error
+    return item
 
 
 def _failed(number: int, text: str, error: BaseException, found: mmap.mmap) -> Answer:
     whole = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     ended = "exhausted" if isinstance(error, MemoryError) else "failed"
-    length = letters.put(found, traceback=whole)
-    answer = {"number": number, "ended": ended, "text": text[:LONGEST_TEXT], "length": length}
+    length = letters.put(found, traceback=readable(whole))
+    told = readable(text)[:LONGEST_TEXT]
+    answer = {"number": number, "ended": ended, "text": told, "length": length}
     is_of_images = isinstance(error, DicomError)
     return {**answer, "errno": _number(error), "is_of_images": is_of_images}
 
 
-def _number(error: BaseException | None) -> int:
+def _number(error: BaseException) -> int:
     """The number of the operating system's error on the way to `error`, 0 if there is none."""
-    for _ in range(20):
-        if isinstance(error, OSError) and error.errno:
-            return error.errno
-        error = error and (error.__cause__ or error.__context__)
-    return 0
-
-
-def _where(error: BaseException, package: str) -> str:
-    """Type and place of an error. Its own text may hold patient data; that of a finding is ours."""
-    line = _line(error, package)
-    if isinstance(error, FindingError):
-        return f"FindingError: {error}" + (f" ({line})" if line else "")
-    return type(error).__name__ + (f" in {line}" if line else "")
-
-
-def _line(error: BaseException, package: str) -> str:
-    """File and line of the last frame on the way to `error` that belongs to the module."""
-    lines = [
-        f"{Path(frame.f_code.co_filename).name}, line {number}"
-        for frame, number in traceback.walk_tb(error.__traceback__)
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
-    ]
-    return lines[-1] if lines else ""
+    errors = (each for each in chain_of(error) if isinstance(each, OSError))
+    return next((each.errno for each in errors if each.errno), 0)
 
 
 def _send(pipe: socket.socket, answer: Answer) -> None:

@@ -56,7 +56,7 @@ def test_a_reader_assesses_a_result_on_its_page_without_scripts(house: House) ->
     page = f"/studies/{address}"
     cookie = {cookie_name(house.site.console): session_of(house.site, UserRole.READER)}
     with (
-        httpx.Client(base_url=house.url, cookies=cookie, timeout=60) as client,
+        httpx.Client(base_url=house.url, cookies=cookie) as client,
         house.client(UserRole.READER) as other,
     ):
         part = client.get(page).text.partition(f'action="{page}/assessments"')[2]

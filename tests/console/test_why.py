@@ -88,7 +88,7 @@ def test_the_api_says_what_the_command_says(site: Site, records: Records) -> Non
     ]
     with serving(site, records) as url, signed_in(site, url=url) as client:
         assert client.post("/api/v1/why", json={"wanted": " A77 "}).json() == said
-        asked = client.post("/api/v1/why/archives", json={"wanted": "A99"}, timeout=60)
+        asked = client.post("/api/v1/why/archives", json={"wanted": "A99"})
         (line,) = map(json.loads, asked.text.splitlines())
         assert line["answer"]["holding"] == "has it"
         assert line["explanation"]["sentence"].startswith(

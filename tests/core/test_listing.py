@@ -31,6 +31,7 @@ from hilum.study.verdict import Verdict
 from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
 from hilum.summary.remarks import NoteSummary, RefusalSummary, UrgencySummary
 from tests.drawn import examples
+from tests.patience import PATIENCE
 
 RUN, NOT_RUN, NOTE = WorkitemKind.RUN, WorkitemKind.NOT_RUN, WorkitemKind.WITHDRAWAL
 VOLUME = MeasurementSummary("Volume", 3.384, "ml", "Left hippocampus")
@@ -318,11 +319,11 @@ def test_of_two_changes_at_once_the_line_says_both(database: str) -> None:
             connection.execute(item.values(state="held", reason="first"))
             listing.refresh(connection, STUDY)
             second.start()
-            second.join(timeout=1.0)
+            second.join(0.5)
             assert second.is_alive()
 
         records.database.transact(first)
-        second.join(timeout=60)
+        second.join(PATIENCE)
         line = line_of(records)
         assert (line.state, line.states) == ("held", "|failed|held|")
 

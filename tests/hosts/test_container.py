@@ -17,7 +17,13 @@ import pytest
 import containers
 from hilum.config.site import Worker
 from hilum.engine import exchange
-from hilum.errors import ConfigurationError, ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.errors import (
+    ConfigurationError,
+    MachineError,
+    ModuleCancelled,
+    ModuleCrashed,
+    ModuleError,
+)
 from hilum.findings import Findings, OwnObject
 from hilum.hosts import Job, Place, open_host, usual
 from hilum.hosts.container.program import LABEL, Containers
@@ -175,11 +181,12 @@ FAILURES = {
     "fails": r"failed \(exit status 3\)",
     "memory": "as if it needed more than 256 MiB",
     "huge": "failed|more than 16 MiB",
-    "many": "more than 16 MiB or 10000 files; killed",
+    "many": "more than 16 MiB or 10000 files, .*; killed",
     "floods": "printed too much",
     "hangs": "ran for more than 2 s",
     "nothing": "left no result",
     "link": "no plain file, such as a link",
+    "deep": "folders more than 8 deep",
     "folder_link": "no plain file, such as a link",
     "fifo": "no plain file, such as a link",
     "lacks": "as MR Image Storage it lacks PhotometricInterpretation",
@@ -215,6 +222,34 @@ def test_an_image_that_is_not_there_is_named_with_the_cure(run: Run, tmp_path: P
     with (
         closing(open_host(usual("outside", Place(models=models)), place(models))) as host,
         pytest.raises(ModuleError, match="is not on this machine: `podman pull` or `podman load`"),
+    ):
+        host.run(job(models, tmp_path))
+
+
+MACHINE = {  # what is wrong with podman, and what is said of that
+    "storage": "podman does not work on this machine: what `podman images` says",
+    "option": r"podman did not run the container \(exit status 125\): .* options of the",
+    "program": "broken cannot be started: Exec format error",
+}
+
+
+@pytest.mark.parametrize("fault", MACHINE)
+def test_what_is_wrong_with_podman_is_no_fault_of_the_image(
+    fault: str, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = model(tmp_path, image)
+    (tmp_path / "broken").write_bytes(b"\x7fELF and nothing else")
+    (tmp_path / "broken").chmod(0o700)
+    changes: dict[str, dict[str, Any]] = {
+        "option": {"options": ("--nonsense",)},
+        "program": {"program": str(tmp_path / "broken")},
+    }
+    settings = usual("outside", Place(models=models)).model_copy(update=changes.get(fault, {}))
+    if fault == "storage":
+        monkeypatch.setenv("CONTAINERS_STORAGE_CONF", "/etc/hostname")
+    with (
+        closing(open_host(settings, place(models))) as host,
+        pytest.raises((MachineError, ModuleCrashed), match=MACHINE[fault]),
     ):
         host.run(job(models, tmp_path))
 

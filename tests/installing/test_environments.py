@@ -1,6 +1,7 @@
 """A module in an environment of its own: installed for real, with another numpy than ours."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,11 +34,12 @@ from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
 from hilum.module import Input
 from hilum.processes.process import descendants
 from hilum.testing import check_host, job_of, write_series
-from patience import until
+from patience import PATIENCE, until
 
 OTHER_NUMPY = "1.26.4"
 MOODY = """\
 import os
+import resource
 import socket
 import subprocess
 
@@ -65,6 +67,28 @@ class Moody:
 
     def other(self, volume):
         yield Segment(volume, codes.BRAIN, "Grey")
+
+    def cores(self, volume):
+        yield Note("cores: %s %s" % resource.getrlimit(resource.RLIMIT_CORE))
+
+    def leaves(self, volume):
+        raise SystemExit("no licence")
+
+    def halves(self, volume):
+        raise ValueError("a name that is no UTF-8: \\udc80")
+
+    def half(self, volume):
+        yield Note("a text that is no UTF-8: \\udc80")
+
+    def words(self, volume):
+        yield Measurement("volume", 1.0, codes.MILLILITRE)
+
+    def returns(self, volume):
+        yield from ()
+        yield from self.part()
+
+    def part(self):
+        yield Measurement(codes.VOLUME, 1.0, codes.MILLILITRE, of="the first segment")
 
     def calls(self, volume):
         socket.create_connection(("127.0.0.1", 1))
@@ -100,6 +124,16 @@ dependencies = ["hilum-module", "numpy<2"]
 [project.entry-points."hilum.modules"]
 old-numbers = "old_numbers:Moody"
 """
+LINES = {  # of what is wrong, and the beginning of what is said
+    "leaves": ('raise SystemExit("no licence")', "SystemExit in"),
+    "halves": ('raise ValueError("a name that is no UTF-8: \\udc80")', "ValueError in"),
+    "half": ('yield Note("a text that is no UTF-8: \\udc80")', "FindingError: finding 3: a field"),
+    "words": ('yield Measurement("volume", 1.0, codes.MILLILITRE)', "FindingError: .* the code of"),
+    "returns": (
+        'yield Measurement(codes.VOLUME, 1.0, codes.MILLILITRE, of="the first segment")',
+        "FindingError: finding 3: ",
+    ),
+}
 FORBIDDEN = {
     "calls": "open a network connection",
     "starts": "start a process",
@@ -140,7 +174,7 @@ def models(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def host(models: Path) -> Iterator[Host]:
-    limits = Worker(memory_mb=2048, timeout_seconds=20)
+    limits = Worker(memory_mb=2048, timeout_seconds=PATIENCE)
     here = Path(os.path.relpath(models))  # as `hilum run --models models` gives it
     with closing(open_host(in_child("old-numbers"), Place(limits, here))) as opened:
         yield opened
@@ -165,6 +199,15 @@ def test_it_runs_beside_ours_with_another_numpy(host: Host, models: Path, tmp_pa
     assert measurement.value == pytest.approx(segment.volume_ml)
 
 
+def test_its_interpreter_gives_no_core_to_a_program(
+    host: Host, models: Path, tmp_path: Path
+) -> None:
+    """A process that becomes another program may be dumped again: a limit of 1 byte forbids it."""
+    asked = job(models, tmp_path, "cores")
+    host.run(asked)
+    assert exchange.load(asked.out).notes[0].text == "cores: 1 1"
+
+
 @pytest.mark.parametrize("mood", FORBIDDEN)
 def test_its_walls_are_those_of_any_module(
     mood: str, host: Host, models: Path, tmp_path: Path
@@ -175,12 +218,24 @@ def test_its_walls_are_those_of_any_module(
 
 def test_its_author_is_shown_the_line(host: Host, models: Path, tmp_path: Path) -> None:
     asked = job(models, tmp_path, "raises")
-    with pytest.raises(ModuleError, match=r"raised KeyError in __init__.py, line 25$") as raised:
+    with pytest.raises(ModuleError, match=r"raised KeyError in __init__.py, line 26$") as raised:
         host.run(asked)
     assert "Marker" not in str(raised.value)
     assert "Marker^Patient" in (asked.out / "traceback.txt").read_text()
-    with pytest.raises(ModuleError, match=r"the mask of a segment is no boolean.*line 28"):
+    with pytest.raises(ModuleError, match=r"the mask of a segment is no boolean.*line 29"):
         host.run(job(models, tmp_path, "other"))
+
+
+@pytest.mark.parametrize("mood", LINES)
+def test_its_author_is_shown_the_line_of_whatever_it_raises_or_gives(
+    mood: str, host: Host, models: Path, tmp_path: Path
+) -> None:
+    """Also where Hilum finds what is wrong, outside of the environment."""
+    line, said = LINES[mood]
+    number = 1 + MOODY.splitlines().index(f"        {line}")
+    with pytest.raises(ModuleError, match=rf"raised {said}.*__init__.py, line {number}") as raised:
+        host.run(job(models, tmp_path, mood))
+    assert not isinstance(raised.value, ModuleCrashed)
 
 
 def test_it_is_killed_and_comes_back(models: Path, tmp_path: Path) -> None:
@@ -188,7 +243,9 @@ def test_it_is_killed_and_comes_back(models: Path, tmp_path: Path) -> None:
     with closing(open_host(in_child("old-numbers"), place)) as host:
         before = set(descendants(1))
         with pytest.raises(ModuleCrashed, match="ran for more than 4 s; killed"):
-            host.run(job(models, tmp_path / "slow", "hangs"))
+            host.run(slow := job(models, tmp_path / "slow", "hangs"))
+        where = (slow.out / "traceback.txt").read_text()
+        assert re.search(r'__init__\.py", line \d+ in hangs', where), where
         until(lambda: not any(_is_module(pid) for pid in set(descendants(1)) - before), "its end")
         with pytest.raises(ModuleCancelled):
             host.run(job(models, tmp_path / "unwanted", "hangs"), lambda: False)
@@ -258,7 +315,7 @@ def test_a_wheel_with_another_hash_is_refused(models: Path, wheels: Path, tmp_pa
     ("source", "said"),
     [
         ("empty", "no name and version of a project"),
-        ("bare", "no package that could be packed"),
+        ("bare", "no code that could be packed"),
         ("old.tar.gz", "would run its author's code"),
         ("no package!", "no folder, wheel or package"),
         ("absent-package", "absent-package"),

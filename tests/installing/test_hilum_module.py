@@ -278,6 +278,40 @@ def test_a_new_module_passes_its_own_test(tmp_path: Path) -> None:
         assert isinstance(refused.exception, ConfigurationError)
 
 
+ONE_FILE = """
+[project]
+name = "one-file"
+version = "1.0"
+
+[project.entry-points."hilum.modules"]
+one-file = "one_file:Module"
+"""
+
+
+def test_a_module_of_one_file_is_packed_too(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(ONE_FILE)
+    (tmp_path / "other.py").write_text("")
+    with pytest.raises(ConfigurationError, match=r"no file that an entry point hilum\.modules"):
+        Project.read(tmp_path)
+    (tmp_path / "one_file.py").write_text("x = 1\n")
+    with zipfile.ZipFile(Project.read(tmp_path).wheel(tmp_path)) as held:
+        code = {name for name in held.namelist() if ".dist-info" not in name}
+        assert code == {"one_file.py"}
+        assert held.read("one_file.py") == b"x = 1\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("one-file", "../x"), ("version", "ver"), ('"1.0"', '"a b"'), ("[project]", "[tool]")],
+)
+def test_a_project_without_a_name_and_a_version_is_told(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(ONE_FILE.replace(*change, 1))
+    with pytest.raises(ConfigurationError, match=r"gives no name and version .* add that"):
+        Project.read(tmp_path)
+
+
 def test_the_kit_names_the_promise_that_is_broken(tmp_path: Path) -> None:
     class Grey:
         name, version = "grey", "1"

@@ -60,7 +60,7 @@ def test_help_lists_them_behind_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["find", "--state", "foo"], "'foo' is not one of 'parked', 'held'"),
+        (["find", "--state", "foo"], "'foo' is not one of 'cannot be judged', 'parked', 'held'"),
         (["find", "--page", "x"], "a whole number is needed"),
         (["resend", "--to", "pacs", "--since", "now"], "a date is needed, such as 2026-11-29"),
         (["people", "add", "bob", "--role", "boss"], "'boss' is not one of 'viewer', 'reader'"),

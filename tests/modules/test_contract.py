@@ -87,7 +87,7 @@ BROKEN = {
     Remembers: "a second run gives the same result",
     Silent: "what it found, or why",
     WantsFilms: "`needs` fits the files: ",
-    Nameless: "a module has `name`",
+    Nameless: "has no name",
 }
 
 

@@ -175,7 +175,7 @@ def test_never_arrived_and_an_archive_has_it(network: Network) -> None:
     assert "pacs has sent 4 objects" in network.cure(said)
     network.until("A-THERE", "shown")
     (study_of,) = httpx.get(f"{network.pacs.url}/studies").json()
-    sent = httpx.post(f"{network.pacs.url}/modalities/hilum/store", content=study_of, timeout=60)
+    sent = httpx.post(f"{network.pacs.url}/modalities/hilum/store", content=study_of)
     assert sent.is_success
     network.until("A-THERE", "shown")
     assert network.why("Marker-A-THERE")["cause"] == "shown"

@@ -209,6 +209,9 @@ class Worker(Settings):
     threads: int = Field(2, ge=1, description="Threads that a model may use.")
 
 
+RECORDS, ENGINE = "hilum.db", "engine.db"  # ours on SQLite, in the data folder
+
+
 class Site(Settings):
     """All settings of one installation."""
 

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from hilum.config.hours import in_words
 from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
+from hilum.printing import Quantity, percent
 from hilum.why.explanation import Cure
 from hilum.wording import counted, sentence
 
@@ -157,6 +158,11 @@ def look(state: object) -> str:
     return LOOK_OF.get(str(state), "muted")
 
 
+def quantity(value: float, unit: str, uncertainty: float | None = None) -> str:
+    """A measured number with its unit (UCUM), as reports print it."""
+    return str(Quantity(value, uncertainty, unit).printed())
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("hilum.console"),
@@ -175,8 +181,10 @@ def _environment() -> Environment:
         "counted": counted,
         "hours": in_words,
         "person": person,
+        "percent": percent,
         "sentence": sentence,
     }
+    made.globals["quantity"] = quantity
     return made
 
 

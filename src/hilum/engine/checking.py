@@ -14,6 +14,7 @@ from highdicom import Volume
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
+from hilum.engine.theirs import TheirFindings
 from hilum.errors import FindingError, line_of_module
 from hilum.findings import Finding, Findings, Shape, image_of, referred_to, with_parts
 
@@ -121,6 +122,8 @@ def _place(error: FindingError, given: object, package: str) -> str:
     """The line of the author: the last one on the way to the error, else where the run stands."""
     if line := line_of_module(error, package):
         return f" ({line})"
+    if isinstance(given, TheirFindings):
+        return f" ({given.place})" if given.place else ""
     if not isinstance(given, GeneratorType):
         return ""
     while isinstance(given.gi_yieldfrom, GeneratorType):

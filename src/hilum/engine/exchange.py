@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,21 @@ def judged(
     ModuleError
         They are none, or their masks take more than `most_bytes` of memory.
     """
+    return Findings(tuple(each_judged(items, arrays, most_bytes)))
+
+
+def each_judged(
+    items: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray], most_bytes: int
+) -> Iterator[Finding]:
+    """As `judged`, one after the other, so that it is known which one is wrong."""
+    found: list[Finding] = []
     try:
         if (size := unpacked_bytes(arrays)) > most_bytes:
             lengths = f"{size >> 20} MiB of memory; {most_bytes >> 20} MiB are allowed"
             raise ModuleError(f"the masks of its findings take {lengths}")
-        return from_items(items, arrays)
+        for item in items:
+            found.append(from_json(item, found, arrays))
+            yield found[-1]
     except FindingError:
         raise
     except NOT_FINDINGS as error:

@@ -13,6 +13,7 @@ import numpy as np
 from highdicom import Volume
 from pydicom.sr.coding import Code
 
+from hilum.errors import FindingError
 from hilum.findings import FINDING_KINDS, Finding, with_parts
 from hilum.findings.structure import box_of
 
@@ -83,11 +84,24 @@ def from_json(
             )
         elif hint is np.ndarray:
             values[name] = arrays.get(key)
-        elif isinstance(hint, type) and issubclass(hint, Finding):
-            values[name] = None if item[name] is None else _earlier(before, item[name])
         else:
-            values[name] = _value(hint, item[name])
+            values[name] = _field(f"the {name} of the {kind.__name__}", hint, item[name], before)
     return kind(**values)
+
+
+def _field(what: str, hint: Any, value: Any, before: Sequence[Finding]) -> Any:
+    """The value of a field; `FindingError` that says `what` is not of the type that it should be.
+
+    Its own text would hold what the module gave.
+    """
+    try:
+        if isinstance(hint, type) and issubclass(hint, Finding):
+            return None if value is None else _earlier(before, value)
+        return _value(hint, value)
+    except FindingError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FindingError(f"{what} is not of the type that it should be") from error
 
 
 def packed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -74,7 +74,7 @@ class InEnvironment:
             raise ModuleError(f"module {self.name} runs in its own environment, by its host only")
         inputs = by_name or dict(zip(self.environment.needs, given, strict=True))
         chosen = parameters.model_dump(mode="json") if parameters else {}
-        return list(self._ask(inputs, chosen))
+        return self._ask(inputs, chosen)
 
     @classmethod
     def with_model(cls, folder: Path) -> "type[InEnvironment]":

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import Field, JsonValue
 from pydicom.sr.coding import Code
 
@@ -70,9 +71,20 @@ class Recipe:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """What uv is asked for."""
+        """What uv is asked for; `ConfigurationError` for what is no package, such as an option."""
         wanted = {**self.packages, **self.card.packages}
-        return tuple(f"{name}=={version}" if version else name for name, version in wanted.items())
+        return tuple(self._requirement(name, version) for name, version in wanted.items())
+
+    def _requirement(self, name: str, version: str) -> str:
+        try:
+            wanted = Requirement(f"{name}=={version}" if version else name)
+        except InvalidRequirement as error:
+            raise ConfigurationError(
+                f"{self.folder}: the package {name!r} in version {version!r} is none"
+            ) from error
+        if wanted.url:
+            raise ConfigurationError(f"{self.folder}: the package {name!r} names an address")
+        return str(wanted)
 
     @property
     def structures(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 It is forked by a fork server, so it has one thread, and holds what was imported and nothing else.
 """
 
+import faulthandler
 import os
 import socket
 import sys
@@ -19,7 +20,7 @@ from hilum.errors import ConfigurationError, ModuleError, where
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, asked, handed_over, send
 from hilum.hosts.elsewhere import Elsewhere, FailedElsewhere
 from hilum.hosts.inside import serve
-from hilum.hosts.keeping import go_on_below_a_keeper
+from hilum.hosts.keeping import SAY_WHERE, go_on_below_a_keeper
 from hilum.hosts.planning import ChildPlan
 from hilum.hosts.walls import limits
 from hilum.hosts.walls.deeds import deed_of, named
@@ -27,7 +28,7 @@ from hilum.module import Input, Module, Need, inputs_of, parameters_of
 from hilum.module.description import Description, Judge
 from hilum.processes.process import die_with_parent, tie_to
 from hilum.servers import Ask
-from hilum.wording import counted
+from hilum.wording import counted, readable
 
 MOST_OF_PROBLEM, MOST_OF_OBJECTION = 500, 200  # characters
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
@@ -64,6 +65,8 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
         os.dup2(output[0], number)
     _leave_all_but({shelf, worker, pipe.fileno()}, plan)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable()  # where it crashes, the line does not die with it
+    faulthandler.register(SAY_WHERE)
     elsewhere = _elsewhere(plan)
     try:
         lacking = _raise_walls(plan)
@@ -150,8 +153,8 @@ def _told(
                 judge = partial(elsewhere.objection, question.input)
             return SelfReport(said=_objection(plan, need, judge, question.input, pipe))
         return SelfReport(said=Description.of(module).model_dump(mode="json"))
-    except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
-        return SelfReport(problem=_problem(error, plan)[:MOST_OF_PROBLEM])
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything while it loads
+        return SelfReport(problem=readable(_problem(error, plan))[:MOST_OF_PROBLEM])
 
 
 def _objection(
@@ -170,11 +173,11 @@ def _objection(
         return str(judge(need.read(inputs[name])) or "")[:MOST_OF_OBJECTION]
     except FailedElsewhere:
         raise
-    except Exception as error:  # its own text may hold patient data
+    except BaseException as error:  # its own text may hold patient data
         raise ModuleError(f"its function raised {where(error, plan.origin.package)}") from error
 
 
-def _problem(error: Exception, plan: ChildPlan) -> str:
+def _problem(error: BaseException, plan: ChildPlan) -> str:
     known = isinstance(error, ConfigurationError | ModuleError)
     text = str(error) if known else f"{plan.origin.target}: {where(error)}"
     if isinstance(error.__cause__ or error, MemoryError):

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from hilum.config.fields import JSONValues
 from hilum.dicom.series import Series
-from hilum.engine import exchange
+from hilum.engine.theirs import TheirFindings
 from hilum.environments import PACKAGES, InEnvironment
 from hilum.errors import ConfigurationError, DicomError, MissingPartError, ModuleError
 from hilum.findings import Finding
@@ -157,7 +157,7 @@ class Elsewhere:
             wrong here while it asks is raised in any case.
         """
         letter = self._said(GivenInputs(inputs), {"parameters": parameters})
-        return exchange.judged(letter.items, letter.arrays, self._memory_mb * MEBIBYTE).items
+        return TheirFindings(letter.items, letter.arrays, self._memory_mb * MEBIBYTE)
 
     def objection(self, name: str, series: Series) -> str:
         """Why the function of its input called `name` does not mean `series`, "" if it does.
@@ -261,6 +261,4 @@ def _in_words(answer: _Answer) -> str:
     deed = deed_of(OSError(answer.errno, "")) if answer.errno else None
     if deed:
         return named(deed, answer.text)
-    if answer.text.startswith("FindingError"):
-        return answer.text
     return f"the module raised {answer.text}" if answer.number else answer.text

@@ -55,7 +55,7 @@ from hilum.module import (
     parameters_of,
 )
 from hilum.servers import Ask
-from hilum.wording import counted
+from hilum.wording import counted, readable
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
@@ -149,7 +149,7 @@ def serve(load: Callable[[Ask], Module], pipe: socket.socket, shelf: int, remark
         try:
             module = load(asking.ask)
             weights = facts_of(module).weights_sha256
-        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
+        except BaseException as error:  # noqa: BLE001 - a plug-in may raise anything, SystemExit too
             # no patient's data are here yet, and a hospital's own network needs the whole reason
             said = isinstance(error, ConfigurationError | FailedElsewhere)
             reason = str(error) if said else where(error)
@@ -175,7 +175,7 @@ def serve(load: Callable[[Ask], Module], pipe: socket.socket, shelf: int, remark
 
 
 def _failed(number: int, text: str) -> ModuleAnswer:
-    return ModuleAnswer(number=number, ended=Ended.FAILED, text=text[:LONGEST_TEXT])
+    return ModuleAnswer(number=number, ended=Ended.FAILED, text=readable(text)[:LONGEST_TEXT])
 
 
 def _lacks(number: int, lost: int) -> ModuleAnswer:
@@ -193,15 +193,18 @@ def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> Modu
         items, arrays = exchange.as_items(found)
         letter = Letter(items, arrays, pictures)
         return ModuleAnswer(number=run.number, ended=ended, length=put(letter, memory))
-    except Exception as error:  # noqa: BLE001 - around one workitem: a module may raise anything
+    except BaseException as error:  # noqa: BLE001 - around one workitem: a module may raise anything
         ended, text = _ending(error, module)
         letter = Letter(pictures=pictures, traceback=_traceback(error))
     return ModuleAnswer(
-        number=run.number, ended=ended, text=text[:LONGEST_TEXT], length=put(letter, memory)
+        number=run.number,
+        ended=ended,
+        text=readable(text)[:LONGEST_TEXT],
+        length=put(letter, memory),
     )
 
 
-def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
+def _ending(error: BaseException, module: Module) -> tuple[Ended, str]:
     if isinstance(error, FailedElsewhere):
         return error.ended, str(error)
     if is_full(error):
@@ -217,4 +220,4 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
 def _traceback(error: BaseException) -> str:
     if isinstance(error, FailedElsewhere):
         return error.traceback
-    return "".join(traceback.format_exception(error))
+    return readable("".join(traceback.format_exception(error)))

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from hilum.inbox import write_durably
 from hilum.processes.process import is_alive, own_start_time
 
 LAST_WORDS = 20_000  # bytes
+MOST_PRINTED = 64 << 20  # bytes that lie on the disk
+REMOVE_SECONDS = 120.0  # in which what `shutil` cannot remove is to be gone
 TRACEBACK = "traceback.txt"
 _PREFIX = "hilum-module"
 
@@ -22,8 +25,9 @@ def make_scratch() -> Path:
     kin = f"{_PREFIX}-{Path('/proc/self/ns/pid').stat().st_ino}"  # who sees the same processes
     for left in home.glob(f"{kin}-*-*-*"):
         pid, started, *_ = left.name.removeprefix(f"{kin}-").split("-")
-        if pid.isdigit() and not is_alive(int(pid), started):
-            shutil.rmtree(left, ignore_errors=True)  # that of another user stays
+        is_ours = left.lstat().st_uid == os.geteuid()
+        if is_ours and pid.isdigit() and not is_alive(int(pid), started):
+            remove(left)
     prefix = f"{kin}-{os.getpid()}-{own_start_time()}-"
     return Path(tempfile.mkdtemp(prefix=prefix))
 
@@ -33,13 +37,25 @@ def empty(scratch: Path) -> None:
     with suppress(FileNotFoundError):  # whoever cleans up temporary files was first
         for path in scratch.iterdir():
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
             else:
-                path.unlink(missing_ok=True)
+                with suppress(IsADirectoryError):  # a thread of the module goes on
+                    path.unlink(missing_ok=True)
 
 
-def remove(scratch: Path) -> None:
-    shutil.rmtree(scratch, ignore_errors=True)
+def remove(folder: Path) -> None:
+    """Remove a folder that a module has written to, whatever it has left there.
+
+    That may be folders without rights, or thousands of them within each other: `shutil` can remove
+    neither.
+    """
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    for words in (("chmod", "-R", "u+rwx"), ("rm", "-rf")) if folder.is_dir() else ():
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                [*words, "--", folder], capture_output=True, timeout=REMOVE_SECONDS, check=False
+            )
 
 
 def printed() -> IO[bytes]:

@@ -13,6 +13,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import ValidationError
 
 from hilum.environments import KIND, LOCK, PACKAGES, Environment
 from hilum.environments.recipe import MODEL, PLAN, recipe_of
@@ -23,7 +24,8 @@ from hilum.installing.describing import described
 from hilum.installing.uv import InstallingError, Uv, interpreter
 from hilum.installing.wheels import Project
 from hilum.module import CARD, ENTRY_POINT_GROUP
-from hilum.module.cards import ABOUT
+from hilum.module.cards import ABOUT, in_words
+from hilum.module.description import WRONG_WORDS
 
 WHEELS = "wheels"
 
@@ -57,8 +59,8 @@ def add(wanted: Wanted, models: Path) -> Environment:
     if wanted.name:
         _place(wanted.name, models, wanted.replaces)  # before anything is fetched
     recipe = recipe_of(Path(wanted.source)) if Path(wanted.source).is_dir() else None
-    if recipe:
-        _ = recipe.structures  # what the card has to say yet is told before anything is fetched
+    if recipe:  # what is wrong with it is told before anything is fetched
+        _ = recipe.structures, recipe.requirements
     python = interpreter(wanted.python)
     with _staging(models.resolve()) as staging:
         uv = Uv(python, wanted.wheels)
@@ -77,17 +79,18 @@ def add(wanted: Wanted, models: Path) -> Environment:
         about = described(python, staging, target)
         if page := about.pop("about", ""):
             _take_page(Path(page), staging)
-        card = Environment.model_validate(
-            {
-                **about,
-                "name": wanted.name or about.get("name"),
-                "package": package,
-                "target": target,
-                "python": python,
-                "files_sha256": _digest(staging),
-                "structures": () if recipe is None else recipe.structures,
-            }
-        )
+        installed = {
+            "name": wanted.name or about.get("name"),
+            "package": package,
+            "target": target,
+            "python": python,
+            "files_sha256": _digest(staging),
+            "structures": () if recipe is None else recipe.structures,
+        }
+        try:
+            card = Environment.model_validate({**about, **installed})
+        except ValidationError as error:
+            raise InstallingError(f"{WRONG_WORDS}: {in_words(error)}") from error
         place = _place(card.name, models, wanted.replaces)
         card.write(staging)
         _put(staging, place)

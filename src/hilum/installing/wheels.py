@@ -15,8 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from hilum.errors import ConfigurationError
 from hilum.hosts.elsewhere import folder_of_ours
+from hilum.module import ENTRY_POINT_GROUP
 
 NO_CODE = {"docs", "test", "tests"}
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file: the same folder gives the same wheel
@@ -26,11 +29,11 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file: the same folder give
 class Project:
     """A package to be packed: its folder, what pyproject.toml says of it, and what belongs to it.
 
-    `packages` are the folders with its code, below `folder`.
+    `code` are the packages below `folder`, and the single files that its entry points name.
     """
 
     folder: Path
-    packages: tuple[str, ...]
+    code: tuple[str, ...]
     name: str
     version: str
     values: dict[str, Any]
@@ -41,17 +44,22 @@ class Project:
         file = folder / "pyproject.toml"
         try:
             values = tomllib.loads(file.read_text())["project"]
-            name, version = values["name"], values["version"]
-        except (OSError, KeyError, ValueError) as error:
+            name, version = str(values["name"]), str(values["version"])
+            Requirement(f"{name}=={version}")  # both are as PyPI has them
+        except (OSError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"{file} gives no name and version of a project: make a wheel of it"
                 " (python -m build --wheel), and add that"
             ) from error
         source = folder / "src" if (folder / "src").is_dir() else folder
         packages = {path.parent.name for path in source.glob("*/__init__.py")} - NO_CODE
-        if not packages:
-            raise ConfigurationError(f"{source} holds no package that could be packed")
-        return cls(source, tuple(sorted(packages)), name, version, values)
+        code = packages | {file for file in _named(values) if (source / file).is_file()}
+        if not code:
+            raise ConfigurationError(
+                f"{source} holds no code that could be packed: no folder with an __init__.py, and"
+                f" no file that an entry point {ENTRY_POINT_GROUP} of pyproject.toml names"
+            )
+        return cls(source, tuple(sorted(code)), name, version, values)
 
     @classmethod
     def ours(cls) -> "Project":
@@ -92,8 +100,9 @@ class Project:
         yield f"{about}/entry_points.txt", points.encode()
 
     def _files(self) -> Iterator[Path]:
-        for package in self.packages:
-            for path in sorted((self.folder / package).rglob("*")):
+        for name in self.code:
+            place = self.folder / name
+            for path in sorted(place.rglob("*")) if place.is_dir() else (place,):
                 if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
                     yield path
 
@@ -103,3 +112,11 @@ class Project:
             lines.append(f"Requires-Python: {needed}")
         lines += [f"Requires-Dist: {each}" for each in self.values.get("dependencies", ())]
         return "\n".join(lines) + "\n"
+
+
+def _named(values: dict[str, Any]) -> Iterator[str]:
+    """The files that the entry points of modules name, such as "bright.py" by "bright:Bright"."""
+    for target in values.get("entry-points", {}).get(ENTRY_POINT_GROUP, {}).values():
+        name = str(target).partition(":")[0]
+        if name.isidentifier():
+            yield f"{name}.py"

@@ -8,7 +8,6 @@ from hilum.module.films import Films
 from hilum.module.parameters import Resources, parameters_of, require_resources
 from hilum.module.protocol import (
     ENTRY_POINT_GROUP,
-    MEMBERS,
     AnyNeed,
     Module,
     ModuleFacts,
@@ -22,13 +21,13 @@ from hilum.module.protocol import (
     needs_of,
     own_results_of,
     package_of,
+    problem_of,
 )
 from hilum.module.volumes import Input, Range
 
 __all__ = [
     "CARD",
     "ENTRY_POINT_GROUP",
-    "MEMBERS",
     "AnyNeed",
     "EarlierExams",
     "Films",
@@ -51,5 +50,6 @@ __all__ = [
     "own_results_of",
     "package_of",
     "parameters_of",
+    "problem_of",
     "require_resources",
 ]

@@ -34,6 +34,7 @@ from hilum.module.protocol import (
 from hilum.module.volumes import Input
 
 LONGEST_CARD = 200_000  # characters
+WRONG_WORDS = "what it says of itself is wrong"
 OneLine = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[OneLine, Field(min_length=1)]
 Weights = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -147,9 +148,9 @@ class Description(Declared):
             found = cls.model_validate(told)
         except ValidationError as error:
             text = in_words(error)[:400]
-            raise ConfigurationError(f"what it says of itself is wrong: {text}") from error
+            raise ConfigurationError(f"{WRONG_WORDS}: {text}") from error
         if not found.needs and not found.by_name:
-            raise ConfigurationError("what it says of itself is wrong: it has no input")
+            raise ConfigurationError(f"{WRONG_WORDS}: it has no input")
         return found
 
     @property

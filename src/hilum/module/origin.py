@@ -6,15 +6,15 @@ from pathlib import Path
 
 from hilum.errors import ConfigurationError
 from hilum.kinds import OURS
-from hilum.module.protocol import MEMBERS, Module, findings_for
+from hilum.module.protocol import Module, findings_for, problem_of
 
 
 @dataclass(frozen=True)
 class CodeOrigin:
     """What an entry point names (`target`, module:Class), with the model in `folder` if any.
 
-    One that is `foreign` neither comes with Hilum nor is a kind of format: its code runs behind
-    walls only.
+    One that is `foreign` does not come with Hilum: its code runs behind walls only, unless it is a
+    format whose modules another kind of host runs than the usual one.
     """
 
     target: str
@@ -40,8 +40,8 @@ class CodeOrigin:
             raise ConfigurationError(text) from error
         if self.folder is not None:
             module = self._with_model(module, self.folder)
-        if missing := [member for member in MEMBERS if not hasattr(module, member)]:
-            raise ConfigurationError(f"{self.target} has no {', '.join(missing)}")
+        if problem := problem_of(module):
+            raise ConfigurationError(f"{self.target} {problem}")
         try:
             findings_for(module)
         except ConfigurationError as error:

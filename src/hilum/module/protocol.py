@@ -16,7 +16,6 @@ from hilum.module.films import Films
 from hilum.module.volumes import Input
 
 ENTRY_POINT_GROUP = "hilum.modules"
-MEMBERS = ("name", "version", "needs", "run")
 
 Need = Input | Films
 AnyNeed = Need | FindingsOf | EarlierExams
@@ -63,6 +62,13 @@ class StandIn:
     """Stands for a module whose code is not loaded here; others have told its `facts`."""
 
     facts: ClassVar[ModuleFacts]
+
+
+def problem_of(module: object) -> str:
+    """Why `module` cannot be run, as `hilum_module.members` finds it; "" if it can."""
+    from hilum_module import members  # most processes load no module
+
+    return members.problem_of(module, (Input, Films, FindingsOf, EarlierExams))
 
 
 def needs_of(module: type[Module] | Module) -> dict[str, AnyNeed]:

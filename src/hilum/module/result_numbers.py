@@ -1,6 +1,8 @@
 """Numbers in the JSON that a module outside of Hilum leaves, and what they measure."""
 
+import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from pydantic import Field
 from pydicom.sr.coding import Code
@@ -20,14 +22,17 @@ class ResultNumber(CodedTable):
     unit: str = Field(min_length=1, max_length=16)
 
     def read(self, result: object) -> float | None:
-        """The number in `result`; None where there is none."""
+        """The number in `result`; None where there is none, or one that is not finite."""
         for key in self.key.split("."):
             if isinstance(result, list) and key.isdecimal() and int(key) < len(result):
                 result = result[int(key)]
             else:
                 result = result.get(key) if isinstance(result, dict) else None
-        is_number = isinstance(result, int | float) and not isinstance(result, bool)
-        return float(result) if is_number else None  # type: ignore[arg-type]
+        if not isinstance(result, int | float) or isinstance(result, bool):
+            return None
+        with suppress(OverflowError):  # an integer of hundreds of digits
+            return float(result) if math.isfinite(result) else None
+        return None
 
 
 def numbers_of(result: object, wanted: Iterable[ResultNumber]) -> Iterator[Finding]:

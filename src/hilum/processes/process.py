@@ -22,14 +22,21 @@ _LONGEST_FOLDER = 75  # bytes: below it stands a socket, whose path may have 107
 _LOADED_IN = os.getpid()  # in a process that was forked: that of the fork server
 
 
+# Bytes of a core. Where cores go to a program, as on Ubuntu, a limit of 0 does not count, and that
+# of 1 forbids them (Linux, fs/coredump.c); no file is as small.
+NO_CORE = 1
+
+
 def keep_private() -> None:
     """Make this process write for its owner alone and leave no core: it handles patient data.
 
-    Mask and limit go on to its children. That it may not be dumped does not, so each of them asks
-    anew: where cores go to a program, as on Ubuntu, the limit does not count (core(5)).
+    Mask and limit go on to its children, also where they become another program. That it may not
+    be dumped does not, so each of them asks anew.
     """
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    size = NO_CORE if most < 0 else min(NO_CORE, most)
+    resource.setrlimit(resource.RLIMIT_CORE, (size, size))
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)
 
 
@@ -132,20 +139,16 @@ def renew_fork_server() -> None:
 
 
 def wake_fork_server() -> bool:
-    """Have the fork server go on if somebody has stopped it; whether it had been stopped."""
+    """Wait until somebody stops the fork server, and have it go on; False if there is none."""
     pid = fork_server_pid()
-    if pid is None or _state(pid) != "T":
+    if pid is None:
         return False
-    os.kill(pid, signal.SIGCONT)
-    return True
-
-
-def _state(pid: int) -> str:
-    """The letter of proc(5) for the state of a process, "" if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
+    with suppress(ChildProcessError):  # it has ended meanwhile
+        seen = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if seen and seen.si_code == os.CLD_STOPPED:
+            os.kill(pid, signal.SIGCONT)
+            return True
+    return False
 
 
 def _choose_short_folder() -> None:

@@ -8,8 +8,10 @@ from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
-from hilum.records.rows import Rows, insert, select
+from hilum.records.real import is_real
+from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
+    UNFINISHED,
     EventKind,
     WorkitemKind,
     WorkitemState,
@@ -72,7 +74,24 @@ class WorkitemRecords:
 
     def held_because(self, beginnings: Iterable[str]) -> list[str]:
         """UIDs of the studies that are held for a reason with one of these beginnings."""
-        reasons = sa.or_(*(workitem.reason.startswith(text) for text in beginnings))
+        return self._held_where(_begins_with(beginnings))
+
+    def held_otherwise(self, beginnings: Iterable[str]) -> list[str]:
+        """UIDs of the studies that are held for a reason with none of these beginnings."""
+        return self._held_where(~_begins_with(beginnings))
+
+    def failed_untold(self) -> list[str]:
+        """UIDs of the studies of which an analysis failed that no destination was told of.
+
+        Without what another run has replaced.
+        """
+        is_owed = sa.exists().where(tables.delivery.c.workitem_id == workitem.id)
+        query = sa.select(workitem.study_uid).where(
+            workitem.state == WorkitemState.FAILED, workitem.superseded_by.is_(None), ~is_owed
+        )
+        return [row.study_uid for row in select(self._database, query.distinct())]
+
+    def _held_where(self, reasons: Condition) -> list[str]:
         query = sa.select(workitem.study_uid).where(workitem.state == WorkitemState.HELD, reasons)
         return [row.study_uid for row in select(self._database, query.distinct())]
 
@@ -99,9 +118,13 @@ class WorkitemRecords:
     def newest_of(
         self, module: str, since: float, states: Iterable[WorkitemState], most: int
     ) -> list[WorkitemOutline]:
-        """The newest workitems of a module in one of `states`, made after `since`."""
+        """The newest workitems of a module in one of `states`, made after `since`.
+
+        Without those of studies that were made up: most modules refuse these.
+        """
         return self._outlines.find(
             workitem.module == module,
+            is_real(workitem.study_uid),
             workitem.created > since,
             workitem.state.in_(states),
             order_by=workitem.created.desc(),
@@ -131,10 +154,17 @@ class WorkitemRecords:
         return [WaitingAnalyses(row.rule_key, row.hours, row.oldest, row.number) for row in rows]
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
-        """The number of workitems of each module in each state."""
+        """The number of workitems of each module in each state; without what was made up."""
+        return self._counts(is_real(workitem.study_uid))
+
+    def unfinished(self) -> dict[tuple[str, WorkitemState], int]:
+        """The same of all that wait for a worker, or have one, whatever they are of."""
+        return self._counts(workitem.state.in_(UNFINISHED))
+
+    def _counts(self, which: Condition) -> dict[tuple[str, WorkitemState], int]:
         columns = (workitem.module, workitem.state)
-        query = sa.select(*columns, sa.func.count().label("number")).group_by(*columns)
-        rows = select(self._database, query)
+        query = sa.select(*columns, sa.func.count().label("number")).where(which)
+        rows = select(self._database, query.group_by(*columns))
         return {(row.module, WorkitemState(row.state)): row.number for row in rows}
 
     def without_subjects(self, study_uid: str = "") -> list[str]:
@@ -302,3 +332,7 @@ class WorkitemRecords:
             .returning(column)
         )
         return self._database.transact(lambda c: int(c.execute(statement).scalar_one()))
+
+
+def _begins_with(beginnings: Iterable[str]) -> Condition:
+    return sa.or_(*(workitem.reason.startswith(text) for text in beginnings))

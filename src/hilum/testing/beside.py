@@ -10,29 +10,37 @@ from pydantic import BaseModel, TypeAdapter
 
 import hilum_module
 from hilum.dicom.series import Series
-from hilum.engine import exchange
+from hilum.engine.theirs import TheirFindings
 from hilum.errors import DicomError, UnreadableError
 from hilum.findings import Finding
 from hilum.hosts.given import GivenInputs, Inquiry
 from hilum.hosts.shelf import Letter
-from hilum.module import Module, needs_of
+from hilum.module import Module, needs_of, problem_of
 from hilum.module.declared import DeclaredParameter, parameters_class
 from hilum.module.description import Declared, Judge
-from hilum_module.serving import NOT_TOLD, asked_of, described
+from hilum_module import members
+from hilum_module.serving import KINDS, NOT_TOLD, asked_of, described
 
 MOST_BYTES = 1 << 32  # of the masks that one run may give
 PARAMETERS = TypeAdapter(dict[str, DeclaredParameter])
-KINDS = (hilum_module.Input, hilum_module.Films)  # what only such a module can name
 
 
 def as_ours(module: type[Module]) -> type[Module]:
-    """`module` as Hilum sees it; where it imports `hilum_module`, it runs in this process."""
-    if not any(isinstance(one, KINDS) for one in needs_of(module).values()):
+    """`module` as Hilum sees it; where it imports `hilum_module`, it runs in this process.
+
+    `AssertionError` that says why it cannot be run.
+    """
+    needs = getattr(module, "needs", None)
+    listed = needs.values() if isinstance(needs, Mapping) else (needs,)
+    is_theirs = any(isinstance(one, KINDS) for one in listed)
+    problem = members.problem_of(module, KINDS) if is_theirs else problem_of(module)
+    assert not problem, f"{module!r} {problem}"
+    if not is_theirs:
         return module
     about = described(module)
     told = Declared.model_validate({name: about[name] for name in Declared.model_fields})
     declared = told.with_judges(partial(_judge, module))
-    members: dict[str, Any] = {
+    ours: dict[str, Any] = {
         "__module__": module.__module__,
         "__init__": lambda self: setattr(self, "inner", module()),
         "name": declared.name,
@@ -44,7 +52,7 @@ def as_ours(module: type[Module]) -> type[Module]:
         "weights": Path(inspect.getfile(module)),
         "run": _run,
     }
-    return type(module.__name__, (), members)
+    return type(module.__name__, (), ours)
 
 
 def _run(
@@ -54,7 +62,7 @@ def _run(
     inputs = by_name or dict(zip(needs_of(self), given, strict=True))
     chosen = parameters.model_dump(mode="json") if parameters else {}
     items, arrays = _said(self.inner, inputs, {"parameters": chosen})
-    return exchange.judged(items, arrays, MOST_BYTES).items
+    return TheirFindings(items, arrays, MOST_BYTES)
 
 
 def _judge(module: type[Module], name: str) -> Judge:

@@ -14,7 +14,7 @@ from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.hosts import Job
 from hilum.hosts.inside import run_here
-from hilum.module import MEMBERS, Module, facts_of, inputs_of
+from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import Analysis, write_what_can_be
 from hilum.study.arrival import Arrival
 from hilum.study.assembly import Run, decide
@@ -44,8 +44,6 @@ def check_module(
     earlier
         DICOM files of each earlier exam of the same patient.
     """
-    for member in MEMBERS:
-        assert hasattr(module, member), f"a module has `{member}`"
     module = as_ours(module)
     with TemporaryDirectory() as folder:
         images = [Instance.read(file) for file in files]

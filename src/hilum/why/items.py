@@ -181,7 +181,8 @@ def _scheduled(known: Known, item: Workitem) -> Explanation:
         return Explanation(Cause.QUEUED, text, cures=(cure,))
     if item.failure is not None:
         text = f"the analysis by {item.module} waits and is tried again by itself: {item.failure}"
-        return Explanation(Cause.QUEUED, text)
+        cure = Cure(CureKind.LOOK, "see to the server, or correct its [[host]] in hilum.toml")
+        return Explanation(Cause.QUEUED, text, cures=(cure,))
     return _with_worker(known, Cause.QUEUED, f"the analysis by {item.module} waits for a worker")
 
 

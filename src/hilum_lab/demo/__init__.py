@@ -26,7 +26,7 @@ from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
-from hilum.people.entrance import address_of, entrance, system_user
+from hilum.people.entrance import entrance, system_user
 from hilum.processes.process import is_alive, own_start_time
 from hilum.records import Records, records_url, views
 from hilum.records.views import StudyView, TraceLine, as_json
@@ -38,7 +38,7 @@ from hilum_lab.demo.exams import Exam, exams_in
 from hilum_lab.demo.settings import demo_settings
 from hilum_lab.network import chest_exam, parts
 from hilum_lab.network import exam as brain
-from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.orthanc import ANSWER_SECONDS, Orthanc
 from hilum_lab.network.processes import addresses_of, available_port, in_words, listens
 from hilum_lab.network.viewer import Viewer
 
@@ -91,7 +91,7 @@ class DemoNetwork:
     def _page_of(self, study_uid: str) -> str:
         """Its page of the console, whose address never is the UID."""
         address = Records(records_url(self.site)).identifiers.addresses([study_uid])[study_uid]
-        return f"{address_of(self.site)}/studies/{address}"
+        return f"{self.site.console.address}/studies/{address}"
 
     def listeners(self) -> Iterator[str]:
         """Who listens where, and who is answered there."""
@@ -266,7 +266,8 @@ class Demo:
     def _upload(self, files: list[Path], pacs: Orthanc) -> None:
         """What the upload page of the PACS does."""
         for file in files:
-            answer = httpx.post(f"{pacs.url}/instances", content=file.read_bytes())
+            content, url = file.read_bytes(), f"{pacs.url}/instances"
+            answer = httpx.post(url, content=content, timeout=ANSWER_SECONDS)
             if not answer.is_success:
                 raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
         self.say.print(f"{counted(len(files), 'image')} handed to the web page of the PACS")

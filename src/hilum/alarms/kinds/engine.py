@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.states import PausedKind
+from hilum.records.states import PausedKind, WorkitemState
 from hilum.severity import Severity
 from hilum.study.hours import OpenHours
 from hilum.wording import counted
@@ -25,31 +25,37 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "found then",
             since=last["gateway"],
         )
-    enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
-    hours = OpenHours(facts.site.rule)
-    since, number = [], 0
-    for waiting in facts.records.workitems.waiting(facts.records.pauses.of(PausedKind.MODULE)):
-        if (may_begin := hours.since(waiting, facts.now)) < math.inf:
-            since.append(max(waiting.oldest, may_begin))
-            number += waiting.number
-    if since:
-        yield from _still(facts, max(min(since), *enabled, 0.0), number, last.get("worker", 0.0))
+    yield from _still(facts, last.get("worker", 0.0))
 
 
-def _still(facts: Facts, waiting: float, number: int, worker_at: float) -> Iterator[Alarm]:
-    """So many analyses wait, the oldest since `waiting`; none of them is to wait.
+def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
+    """Analyses wait or have begun, and none goes on.
 
-    `worker_at` is the last sign of life of a worker.
+    Those of modules that a person has disabled, and those that are kept for other hours, are to
+    wait. `worker_at` is the last sign of life of a worker.
     """
-    since = max(waiting, worker_at)
+    workitems, hours = facts.records.workitems, OpenHours(facts.site.rule)
+    running = workitems.in_state(WorkitemState.RUNNING)
+    began = [item.created for item in running if item.failure is None]  # no server is away
+    may_begin, number = [], len(began)
+    for waiting in workitems.waiting(facts.records.pauses.of(PausedKind.MODULE)):
+        if (opened := hours.since(waiting, facts.now)) < math.inf:
+            may_begin.append(max(waiting.oldest, opened))
+            number += waiting.number
+    if may_begin:
+        enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
+        may_begin = [max(min(may_begin), *enabled, 0.0)]
+    since = max(min(began + may_begin, default=facts.now), worker_at)
     if facts.now - since > SILENT_SECONDS:
         text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
-    else:
+    elif may_begin:
         patience = max(STILL_SECONDS, 2 * facts.site.worker.timeout_seconds)
-        since = max(waiting, facts.records.events.last_moved())
+        since = max(*may_begin, facts.records.events.last_moved())
         if facts.now - since <= patience:
             return
         text, cure = "workers run, and begin none of them", "restart `hilum serve`"
+    else:
+        return
     yield Alarm(
         "engine",
         Severity.CRITICAL,

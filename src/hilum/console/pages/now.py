@@ -15,7 +15,7 @@ from hilum.console.rendering import look
 from hilum.inbox.room import free_mib
 from hilum.people.roles import Permission
 from hilum.records import views
-from hilum.records.states import DestinationState, StudyState
+from hilum.records.states import DestinationState
 from hilum.records.views import DestinationView, SourceView, WorklistView
 from hilum.severity import Severity
 from hilum.study.hours import OpenHours
@@ -43,8 +43,7 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     silent = [place.name for place in at_work if look(place.state) == "failed"]
     unknown = [place.name for place in at_work if place.state is DestinationState.UNKNOWN]
     view = views.now_view(records, moment)
-    held = sum(step.backlog.count for step in view.steps if step.state is StudyState.HELD)
-    sentence, seen = _sentence(alarms, held, silent, unknown)
+    sentence, seen = _sentence(alarms, silent, unknown)
     named = {uid for alarm in alarms for uid in alarm.studies[:MOST_NAMED]}
     return desk.rendering.page(
         request,
@@ -70,21 +69,17 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
 
 
 def _sentence(
-    alarms: Sequence[Alarm], held: int, silent: Sequence[str], unknown: Sequence[str]
+    alarms: Sequence[Alarm], silent: Sequence[str], unknown: Sequence[str]
 ) -> tuple[str, str]:
     """How things stand in one sentence, and how that looks.
 
-    So many studies are `held`, `silent` do not answer; of `unknown` nobody knows yet, because
-    nothing was sent there.
+    `silent` do not answer; of `unknown` nobody knows yet, because nothing was sent there.
     """
     if alarms and alarms[0].severity is not Severity.INFORMATION:
         rest = sum(alarm.severity is not Severity.INFORMATION for alarm in alarms) - 1
         more = f", and {counted(rest, 'more alarm')}" if rest else ""
         seen = "caution" if alarms[0].severity is Severity.WARNING else "failed"
         return f"Something needs a person: {alarms[0].headline}{more}.", seen
-    if held:
-        wait = "waits" if held == 1 else "wait"
-        return f"Nothing is broken, but {counted(held, 'study')} {wait} for a person.", "caution"
     if silent:
         return (
             f"Nothing needs a person, but there is no answer from {listed(silent)}.",

@@ -52,6 +52,7 @@ TROUBLE = {
     EventKind.NOT_FETCHED,
     EventKind.ABORTED,
     EventKind.UNREADABLE,
+    EventKind.UNJUDGED,
     EventKind.DELAYED,
     EventKind.REFUSED,
     EventKind.NOT_SHOWN,

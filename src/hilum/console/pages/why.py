@@ -11,7 +11,7 @@ from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
-from hilum.errors import HilumError
+from hilum.errors import HilumError, RecordsUnavailable
 from hilum.people.roles import Permission
 from hilum.why.archives import archives_of, ask_archives, with_answer
 from hilum.why.explanation import Cause, Explanation
@@ -42,6 +42,8 @@ def answer(
     said, problem = None, ""
     try:
         said = explain(desk.site, desk.records, wanted, time.time())
+    except RecordsUnavailable:
+        raise
     except HilumError as error:
         problem = str(error)
     note_search(desk, visitor, said)

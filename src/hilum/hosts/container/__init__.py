@@ -22,12 +22,11 @@ from hilum.hosts.container.folders import RunFolders, hand_in, is_within, taken,
 from hilum.hosts.container.program import ContainerBounds, Containers, Running
 from hilum.hosts.discovery import required_module
 from hilum.hosts.inside import EXCHANGED
-from hilum.hosts.scratch import keep_last_words, make_scratch, printed, tail
+from hilum.hosts.scratch import MOST_PRINTED, keep_last_words, make_scratch, printed, tail
 from hilum.hosts.waiting import LOOK_SECONDS, Deadline
 from hilum.module import facts_of
 
-MOST_PRINTED = 64 << 20  # bytes
-KILLED, NOT_STARTED = 137, (125, 126, 127)  # exit statuses of podman and docker
+KILLED, NOT_RUN, NO_COMMAND = 137, 125, (126, 127)  # exit statuses of podman and docker
 
 
 class ContainerHostSettings(HostSettings):
@@ -156,18 +155,23 @@ class ContainerHost:
             if _length(output) > MOST_PRINTED:
                 raise ModuleCrashed("the container printed too much; killed")
         if status:
-            raise ModuleCrashed(_why(status, self._place.limits.memory_mb))
+            raise ModuleCrashed(_why(status, self._place.limits.memory_mb, running.containers.name))
 
 
 def _length(descriptor: int) -> int:
     return os.fstat(descriptor).st_size
 
 
-def _why(status: int, memory_mb: int) -> str:
+def _why(status: int, memory_mb: int, program: str) -> str:
     if status < 0:
         return f"the program that ran the container was killed (signal {-status})"
     if status == KILLED:
         return f"the container was killed, as if it needed more than {memory_mb} MiB of memory"
-    if status in NOT_STARTED:
-        return f"the container did not start (exit status {status})"
+    if status == NOT_RUN:
+        return (
+            f"{program} did not run the container (exit status {status}): what it said stands in"
+            " traceback.txt; see also the options of the [[host]]"
+        )
+    if status in NO_COMMAND:
+        return f"the image has no command that can be run (exit status {status})"
     return f"the container failed (exit status {status})"

@@ -51,9 +51,11 @@ def put(case: RunFolders, name: str, content: bytes) -> None:
 
 
 def is_within(folder: Path, most_bytes: int) -> bool:
-    """Whether all that lies in `folder` has at most `most_bytes` and `MOST_FILES` files."""
+    """Whether all that lies in `folder` is no more than a container may leave, nor deeper."""
     size = number = 0
-    for _root, folders, files, descriptor in os.fwalk(folder, onerror=lambda _error: None):
+    for root, folders, files, descriptor in os.fwalk(folder, onerror=lambda _error: None):
+        if _is_too_deep(root, folder):
+            return False
         number += len(folders) + len(files)
         for name in files:
             size += _bytes_of(name, descriptor)
@@ -90,14 +92,21 @@ def taken(folder: Path, most_bytes: int) -> dict[str, bytes]:
 
 
 def too_much(most_bytes: int) -> str:
-    return f"the container left more than {most_bytes >> 20} MiB or {MOST_FILES} files"
+    return (
+        f"the container left more than {most_bytes >> 20} MiB or {MOST_FILES} files, or folders"
+        f" more than {DEEPEST} deep"
+    )
+
+
+def _is_too_deep(inside: str, folder: Path) -> bool:
+    return len(Path(inside).relative_to(folder).parts) >= DEEPEST
 
 
 def _files(folder: Path, most_bytes: int) -> Iterator[tuple[str, bytes]]:
     for root, folders, files, descriptor in os.fwalk(folder):
         inside = Path(root).relative_to(folder)
-        if len(inside.parts) >= DEEPEST:
-            raise ModuleError(f"the container left folders more than {DEEPEST} deep")
+        if _is_too_deep(root, folder):
+            raise ModuleError(too_much(most_bytes))
         folders.sort()
         for name in folders:
             mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from hilum.errors import MachineError, MissingPartError, ModuleError
+from hilum.hosts.scratch import remove
 from hilum.processes.process import is_alive, own_start_time
 
 PROGRAMS = ("podman", "docker")
@@ -76,16 +77,25 @@ class Containers:
                 f"apt-get install --no-install-recommends podman runc uidmap"
             )
         self._program = found
-        self._is_podman = Path(found).name.startswith("podman")
+        self.name = Path(found).name
+        self._is_podman = self.name.startswith("podman")
 
     def require(self, image: str) -> None:
-        """Raise `ModuleError` where `image` is not on this machine; no run fetches one."""
-        if self._ask("image", "inspect", "--format", "{{.Id}}", image).returncode:
-            name = Path(self._program).name
-            raise ModuleError(
-                f"the image {image} is not on this machine: `{name} pull` or `{name} load` it, "
-                f"as the user that Hilum runs as"
+        """Raise `ModuleError` where `image` is not on this machine; no run fetches one.
+
+        `MachineError` where no image can be asked for.
+        """
+        if not self._ask("image", "inspect", "--format", "{{.Id}}", image).returncode:
+            return
+        if self._ask("images", "--quiet").returncode:
+            raise MachineError(
+                f"{self.name} does not work on this machine: what `{self.name} images` says, to the"
+                " user that Hilum runs as, is to be mended"
             )
+        raise ModuleError(
+            f"the image {image} is not on this machine: `{self.name} pull` or `{self.name} load`"
+            " it, as the user that Hilum runs as"
+        )
 
     def read(self, image: str, path: str) -> bytes | None:
         """A small file out of `image`, which is not started; None where it has none there."""
@@ -149,7 +159,7 @@ class Containers:
 
     def give_back(self, folder: Path) -> None:
         """Remove a folder that the users of a container wrote to."""
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         if folder.exists() and self._is_podman:  # files of other users, of our own user namespace
             self._ask("unshare", "rm", "-rf", str(folder))
 
@@ -205,7 +215,9 @@ class Containers:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise MachineError(f"{Path(self._program).name} does not answer") from error
+            raise MachineError(f"{self.name} does not answer") from error
+        except OSError as error:
+            raise MachineError(f"{self.name} cannot be started: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

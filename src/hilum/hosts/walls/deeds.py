@@ -5,8 +5,9 @@ is told what was tried, by whichever library.
 """
 
 import errno
-from collections.abc import Iterator
 from enum import Enum
+
+from hilum.errors import chain_of
 
 
 class Deed(Enum):
@@ -47,7 +48,7 @@ _BY_NUMBER = {deed.number: deed for deed in Deed} | {errno.EXDEV: Deed.FILE}
 
 def deed_of(error: BaseException) -> Deed | None:
     """What the walls have stopped on the way to `error`, None if it was not they."""
-    for each in _chain(error):
+    for each in chain_of(error):
         if isinstance(each, OSError) and each.errno in _BY_NUMBER:
             return _BY_NUMBER[each.errno]
     return None
@@ -57,13 +58,3 @@ def named(deed: Deed, place: str) -> str:
     """The sentence for people. `place` is the error and the line of the module."""
     _number, what, cure = deed.value
     return f"the module tried to {what}, which its walls forbid ({place}): {cure}"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it came from."""
-    seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        yield following
-        following = following.__cause__ or following.__context__

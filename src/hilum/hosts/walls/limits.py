@@ -20,6 +20,7 @@ from hilum.hosts.walls.kernel import (
     call,
     prctl,
 )
+from hilum.processes.process import NO_CORE
 
 MOST_OPEN = 65_536  # files; the kernel's own limit is often a million, which some loop over
 MOST_PROCESSES = 256  # that a module may have, beside what its user runs already
@@ -36,7 +37,7 @@ def limit(memory_mb: int, processes: bool) -> None:
     size = memory_mb << 20
     _lower(resource.RLIMIT_DATA, size)
     _lower(resource.RLIMIT_FSIZE, size)
-    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CORE, NO_CORE)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(most, MOST_OPEN) if most >= 0 else MOST_OPEN
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

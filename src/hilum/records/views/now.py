@@ -98,6 +98,13 @@ def now_view(records: Records, now: float) -> NowView:
             "delivering", StudyState.DELIVERING, flow.owed(), "results on their way, or asked for"
         ),
         FlowStep(
+            "cannot be judged",
+            StudyState.UNJUDGED,
+            flow.unjudged(),
+            "studies that a rule cannot look at",
+            True,
+        ),
+        FlowStep(
             "held",
             StudyState.HELD,
             flow.in_state(WorkitemState.HELD),
