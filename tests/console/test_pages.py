@@ -597,11 +597,24 @@ def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> No
     about = {"reason": "T1: 2 slices missing", "patience": 120.0, "last_at": time.time()}
     put(house.records, a_study(study_uid="1.2.78", settled_images=0, **about))
     lacking = house.study(WorkitemState.NOT_APPLICABLE)
+    held = house.study(WorkitemState.HELD)
     waiting = house.records.identifiers.addresses(["1.2.78"])["1.2.78"]
     with house.client(UserRole.OPERATOR) as client:
         shown = text_of(client.get(f"/studies/{waiting}").text)
         assert "More images are waited for: T1: 2 slices missing, silent for 0 of 120 s." in shown
+        assert "What to do Send the missing images" in text_of(client.get(f"/studies/{held}").text)
         assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
+
+
+def test_the_page_of_a_study_leads_to_its_viewer(tmp_path: Path) -> None:
+    out = {"name": "out", "kind": "folder", "folder": "out"}
+    viewer = "https://viewer.hospital/?study={study}&layout=2"
+    with a_house(tmp_path, destination=[{**out, "viewer_url": viewer}]) as house:
+        address = house.study(WorkitemState.COMPLETED)
+        uid = house.records.search.at(address).study_uid
+        link = f'href="https://viewer.hospital/?study={uid}&amp;layout=2"'
+        assert link in house.get(f"/studies/{address}")
+        assert link not in house.get(f"/studies/{address}", UserRole.VIEWER)
 
 
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:

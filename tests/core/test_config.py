@@ -49,6 +49,10 @@ ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
             {"destination": [{**PACS, "objects": ["sr"], "regions": "segments"}]},
             'destination pacs: regions = "segments" refers to the segmentation: add "seg" to obj',
         ),
+        (
+            {"destination": [{**PACS, "viewer_url": "http://viewer/"}]},
+            "destination pacs: viewer_url: an address such as http://viewer/viewer?Study",
+        ),
         ({"source": [ORTHANC] * 2}, "two sources have the same name: pacs"),
         ({"source": [{**ORTHANC, "pol_seconds": 1}]}, "did you mean 'poll_seconds'?"),
         ({"source": [{**ORTHANC, "url": "pacs:8042"}]}, "an address such as http://pacs:8042"),

@@ -60,7 +60,7 @@ def test_help_lists_them_behind_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["find", "--state", "foo"], "'foo' is not one of 'parked', 'held'"),
+        (["find", "--state", "foo"], "'foo' is not one of 'cannot be judged', 'parked', 'held'"),
         (["find", "--page", "x"], "a whole number is needed"),
         (["resend", "--to", "pacs", "--since", "now"], "a date is needed, such as 2026-11-29"),
         (["people", "add", "bob", "--role", "boss"], "'boss' is not one of 'viewer', 'reader'"),
@@ -71,6 +71,21 @@ def test_a_wrong_word_is_explained_in_words_of_ours(words: list[str], reason: st
     said = " ".join(re.sub("[│╭╮╰╯─]", " ", told.output).split())
     assert reason in said, said
     assert "Value error" not in said and "Input should" not in said
+
+
+def test_help_names_no_types_of_python() -> None:
+    for words in (
+        ["find"],
+        ["resend"],
+        [],
+        ["people", "add"],
+        ["run"],
+        ["certificates"],
+        ["fetch"],
+    ):
+        told = CliRunner().invoke(app, [*words, "--help"]).output
+        assert not re.search(r"<(bool|str|int|datetime|list\[)", told), told
+    assert re.search(r"--until +<date>", CliRunner().invoke(app, ["resend", "--help"]).output)
 
 
 def test_a_new_module_comes_with_each_step_that_it_needs(tmp_path: Path) -> None:

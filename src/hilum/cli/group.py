@@ -3,7 +3,9 @@
 To import all of them takes as long as a short command may take as a whole.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -63,12 +65,18 @@ OF_OTHERS = "further"  # the file that brings the commands of other packages
 class Commands(TyperGroup):
     """All commands. The file of each is imported when somebody asks for it."""
 
+    def get_params(self, ctx: Any) -> Any:
+        """The options of `hilum` itself."""
+        return _said_plainly(super().get_params(ctx))
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, None if there is none."""
         if cmd_name not in self.commands:
             brought = [file for file, names in FILES.items() if cmd_name in names]
             self._import(brought or [OF_OTHERS])
-        return super().get_command(ctx, cmd_name)
+        if found := super().get_command(ctx, cmd_name):
+            _say_plainly(found, ctx)
+        return found
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands, in the order of --help."""
@@ -102,6 +110,38 @@ class Commands(TyperGroup):
         for name, command in brought.items():
             command.rich_help_panel = PANEL_OF.get(name, command.rich_help_panel)
             self.commands[name] = command
+
+
+TYPES = {  # what --help calls the types of Python; what is switched on takes no value
+    "<bool>": "",
+    "<str>": "<text>",
+    "<list[str]>": "<text> ...",
+    "<int>": "<number>",
+    "<int range>": "<number>",
+    "<float>": "<number>",
+    "<float range>": "<number>",
+    "<datetime>": "<date>",
+    "<dir>": "<folder>",
+    "<list[Path]>": "<path> ...",
+}
+
+
+def _say_plainly(command: Any, ctx: Any) -> None:
+    """Have the help of a command, and of those below it, name types as people do."""
+    _said_plainly(command.get_params(ctx))
+    for inner in getattr(command, "commands", {}).values():
+        _say_plainly(inner, ctx)
+
+
+def _said_plainly(parameters: Any) -> Any:
+    for one in parameters:
+        one.display_type_rich = partial(_type_in_words, one.display_type)
+    return parameters
+
+
+def _type_in_words(of: Callable[[Any], str], ctx: Any) -> str:
+    name = of(ctx)
+    return TYPES.get(name, re.sub(r"^<list\[(.*)\]>$", r"<\1> ...", name))
 
 
 def import_files(files: Iterable[str] = (*FILES, OF_OTHERS)) -> None:

@@ -23,6 +23,7 @@ from pydantic import (
 
 from hilum.config.patterns import compiled
 
+STUDY = "{study}"  # stands for the Study Instance UID in the address of a viewer
 LONGEST_VALUES = 8000  # characters of values that a module is given
 
 
@@ -61,6 +62,12 @@ def _web_address(value: str) -> str:
             "only scheme, host, port and path; username and password_file are settings of their own"
         )
     return parts.geturl().rstrip("/")  # with the scheme in small letters
+
+
+def _study_address(value: str) -> str:
+    if STUDY not in value or urlsplit(value).scheme not in ("http", "https"):
+        raise ValueError(f"an address such as http://viewer/viewer?StudyInstanceUIDs={STUDY}")
+    return value
 
 
 @cache
@@ -118,6 +125,7 @@ def _file(value: object) -> object:
     return value or None  # "" stands for none, as `hilum init` writes it
 
 
+StudyAddress = Annotated[str, AfterValidator(_study_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 FileIfAny = Annotated[Path | None, BeforeValidator(_file)]
 OrEmpty = WrapValidator(_unless_empty)  # of a text that may be left out

@@ -23,7 +23,9 @@ from hilum.config.ends import End, check_tls
 from hilum.config.fields import (
     JSONValues,
     Name,
+    OrEmpty,
     Settings,
+    StudyAddress,
     code_of_scheme,
 )
 from hilum.config.tls import Tls
@@ -83,6 +85,12 @@ class DestinationSettings(End):
         "any",
         description="The viewer that shows results there: for ohif, automatic segmentations are "
         "fractional where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
+    )
+    viewer_url: Annotated[StudyAddress, OrEmpty] = Field(
+        "",
+        description="Address that shows a study in that viewer, with {study} in the place of its "
+        "Study Instance UID; the console links to it.",
+        examples=["http://127.0.0.1:3000/viewer?StudyInstanceUIDs={study}"],
     )
     regions: Regions = Field(
         "outlines",

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from hilum.config.fields import STUDY
+
 
 def demo_settings(folder: Path, ports: dict[str, int], series: str) -> dict[str, Any]:
     """The settings of the demo: the network of both seeds, results back by C-STORE.
@@ -25,6 +27,7 @@ def demo_settings(folder: Path, ports: dict[str, int], series: str) -> dict[str,
                 "kind": "dimse",
                 "port": ports["pacs_dicom"],
                 "viewer": "ohif",
+                "viewer_url": f"http://127.0.0.1:{ports['viewer']}/viewer?StudyInstanceUIDs={STUDY}",
             }
         ],
         "rule": [

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 
 from hilum.acts.asked import trace_with_people
 from hilum.audit import AuditedAct
+from hilum.config.fields import STUDY
 from hilum.console.acting import LONGEST_REASON, WantedAct, ask_at
 from hilum.console.acts import OF_STUDY, acts_on
 from hilum.console.assessing import readings_of
@@ -112,7 +113,8 @@ def study_page(
         note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     is_undecided = view.corrected or any(map(_waits_for_choice, standing))
-    said = next(iter(of_study(Known.of(desk.site, desk.records, view.study_uid, now))), None)
+    explained = of_study(Known.of(desk.site, desk.records, view.study_uid, now))
+    said = next(iter(explained), None)
     return desk.rendering.page(
         request,
         "study.html",
@@ -131,6 +133,7 @@ def study_page(
         waits=_waits(desk, view.study_uid, now),
         of_images=said if said and not said.workitem and not is_undecided else None,
         why=said if said and said.workitem else None,
+        explained={one.workitem: one for one in explained},
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
@@ -138,6 +141,11 @@ def study_page(
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        viewers={
+            one.name: one.viewer_url.replace(STUDY, view.study_uid)
+            for one in desk.site.destination
+            if one.viewer_url and sees
+        },
         paused=_paused(desk, standing),
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
