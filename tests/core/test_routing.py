@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,17 @@ def test_patient_data_never_become_a_reason(tmp_path: Path) -> None:
     study = study_of(tmp_path, mr_slices(patient="MARKER^NAME"))
     selection = select(study, {"series": CROP}, Rule(module="m", series={"PatientName": "^Else"}))
     assert "MARKER" not in " ".join(selection.reasons)
+
+
+@pytest.mark.parametrize(("spacing", "is_meant"), [(3.29995, True), (3.30005, True), (3.29, False)])
+def test_digits_that_a_header_does_not_write_refuse_no_series(
+    tmp_path: Path, spacing: float, is_meant: bool
+) -> None:
+    """Else a spacing of 3.3 mm is refused by a module that needs 3.3 mm or more."""
+    (series,) = study_of(tmp_path, mr_slices(count=10, spacing=spacing)).series
+    for limits in ({"slice_spacing": (3.3, inf)}, {"extent": (33.0, inf)}):
+        objections = list(Input("MR", **limits).objections(series))
+        assert (objections == []) == is_meant, objections
 
 
 def test_conditions_on_many_series_cost_little_work(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hilum.module import conditions
 from hilum.wording import counted
 
 Range = tuple[float, float]
+ROUNDING = 1e-3  # mm: lengths are told apart no finer, as headers write positions in few digits
 
 
 @dataclass(frozen=True)
@@ -144,14 +145,18 @@ class Input:
                 columns * first.pixel_spacing[1],
                 len(series.frames) * slice_spacing,
             )
-            if not all(self.extent[0] <= side <= self.extent[1] for side in sides):
+            if not all(_is_within(side, self.extent) for side in sides):
                 size = " x ".join(f"{side:.0f}" for side in sides)
                 low, high = self.extent
                 yield f"covers {size} mm, module needs {low:.0f} to {high:.0f} mm on every side"
 
 
+def _is_within(length: float, allowed: Range) -> bool:
+    return allowed[0] - ROUNDING <= length <= allowed[1] + ROUNDING
+
+
 def _outside(value: float, allowed: Range, what: str) -> Iterator[str]:
-    if not allowed[0] <= value <= allowed[1]:
+    if not _is_within(value, allowed):
         yield f"{what} {value:.2g} mm, module needs {allowed[0]:g} to {allowed[1]:g} mm"
 
 
