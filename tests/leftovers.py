@@ -13,9 +13,9 @@ from tempfile import gettempdir
 
 from hilum.processes.process import descendants, fork_server_pid
 from tests import guard
+from tests.patience import PATIENCE
 
 MARK = "HILUM_STARTED_BY_TEST_PROCESS"  # an environment variable, which every child inherits
-ENDING_SECONDS = 20.0  # what was told to end has so long for it
 
 _guards: set[int] = set()  # they end last
 
@@ -47,7 +47,7 @@ def public_folder() -> Path:
     return Path(gettempdir(), f"hilum-tests-{os.getpid()}")
 
 
-def left_over(seconds: float = ENDING_SECONDS) -> dict[int, str]:
+def left_over(seconds: float = PATIENCE) -> dict[int, str]:
     """The command lines of all processes that should have ended, once they had `seconds` for it.
 
     multiprocessing keeps a fork server and a resource tracker for as long as this process lives;

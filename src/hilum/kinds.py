@@ -80,9 +80,10 @@ class Kinds:
             raise self._unusable(point, "has `settings` that is not a settings class")
         return loaded
 
-    def target(self, name: str) -> str:
-        """What the entry point of the kind called `name` names (module:Class)."""
-        return str(self._points[name].value)
+    @property
+    def targets(self) -> dict[str, str]:
+        """What the entry point of each kind names (module:Class); none is loaded for that."""
+        return {name: str(point.value) for name, point in self._points.items()}
 
     def each(self) -> Iterator[Registered]:
         """Every registration; loads them all. A kind of ours keeps its name."""

@@ -65,6 +65,15 @@ def clauses(*parts: str) -> str:
     return "; ".join([*(re.sub(r"(?<!\.)\.$", "", part) for part in before), last])
 
 
+def waits_for(reason: str, patience: float) -> str:
+    """What a study waits for that is not decided on, as a clause; "" if it says no `reason`.
+
+    Without any `patience` (s) it waits for no images: the reason says what it cannot be judged for.
+    """
+    said = "more images are waited for: " if patience else "the study "
+    return f"{said}{reason}" if reason else ""
+
+
 def listed(names: Iterable[str]) -> str:
     """Names as one says them: "a", "a and b", "a, b and c"; "" for none."""
     *before, last = [*names] or [""]

@@ -5,9 +5,11 @@ Called with the folder of the environment's packages, what names the module, "in
 started without the packages (`-I -S`), so nothing of them has run before.
 """
 
+import faulthandler
 import importlib.util
 import mmap
 import os
+import signal
 import site
 import socket
 import sys
@@ -15,6 +17,8 @@ import sys
 
 def main(packages: str, target: str, needed: str, *descriptors: str) -> None:
     """Be the process of a module until Hilum ends."""
+    faulthandler.enable()  # where it crashes, the line does not die with it
+    faulthandler.register(signal.SIGUSR1)  # as Hilum asks one that it is about to kill
     site.addsitedir(packages)
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - quick
     spec = importlib.util.spec_from_file_location(

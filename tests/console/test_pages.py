@@ -18,10 +18,11 @@ from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, Obj
 from hilum.cli import app
 from hilum.config import parse
 from hilum.console.endpoints import pages
+from hilum.console.rendering import person
 from hilum.people.roles import Permission, UserRole
 from hilum.records import Records
 from hilum.records.models.requests import Wish
-from hilum.records.models.standings import DestinationStanding, NotedPause
+from hilum.records.models.standings import DestinationStanding, Executor, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -255,7 +256,7 @@ def test_structures_without_a_measurement_of_their_own_are_told_with_their_volum
     shown = text_of(page)
     assert "Volumes of 103 structures" in shown
     assert "<details>" in page, "so many are shown when they are asked for"
-    assert "Structure 104 104.00 mL" in shown
+    assert "Structure 104 104.0 mL" in shown, "as reports print it"
     assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
     assert "104 structures" not in shown
 
@@ -394,6 +395,17 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.workitem_id) == (RequestAction.SEND_ON, f"{uid}.1")
     assert asked.wish == Wish(destinations=("out",))
+
+
+def test_now_does_not_call_well_what_waits_for_a_person(tmp_path: Path) -> None:
+    with a_house(tmp_path) as house:
+        house.study(WorkitemState.HELD)
+        house.study(WorkitemState.RUNNING)
+        house.records.executors.beat(Executor("1", "worker", "here", 1, "1", time.time()))
+        shown = house.get("/")
+    assert "Something needs a person: images are missing in 1 study." in text_of(shown)
+    assert '<a href="/studies?state=held"><b>1</b> held</a>' in shown
+    assert '<span class="number"><a href="/studies?state=running">1</a></span>' in shown
 
 
 def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
@@ -581,6 +593,17 @@ def test_a_page_waits_no_longer_for_a_database_that_was_stopped(
         assert client.get("/studies").status_code == 200
 
 
+def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> None:
+    about = {"reason": "T1: 2 slices missing", "patience": 120.0, "last_at": time.time()}
+    put(house.records, a_study(study_uid="1.2.78", settled_images=0, **about))
+    lacking = house.study(WorkitemState.NOT_APPLICABLE)
+    waiting = house.records.identifiers.addresses(["1.2.78"])["1.2.78"]
+    with house.client(UserRole.OPERATOR) as client:
+        shown = text_of(client.get(f"/studies/{waiting}").text)
+        assert "More images are waited for: T1: 2 slices missing, silent for 0 of 120 s." in shown
+        assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
+
+
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     why = f"{NOT_JUDGED_YET}: the module m cannot be used"
     put(house.records, a_study(study_uid="1.2.77", settled_images=0, reason=why))
@@ -593,6 +616,21 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     assert "What to do Have the module work again" in shown
     assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ("Müller^Jörg^^von^Dr.", "Müller Jörg von Dr."),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada Tarou (山田 太郎, やまだ たろう)"),
+        ("=山田^太郎", "山田 太郎"),
+        ("Wang^XiaoDong=王^小东=", "Wang XiaoDong (王 小东)"),
+        ("", ""),
+        ("^^^^", ""),
+    ],
+)
+def test_a_name_is_written_as_people_do(stated: str, written: str) -> None:
+    assert person(stated) == written
 
 
 def test_pages_where_images_come_in_say_that_the_disk_has_no_room(tmp_path: Path) -> None:

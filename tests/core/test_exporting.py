@@ -194,6 +194,18 @@ def test_parquet_holds_the_same_with_types(config: Path) -> None:
     assert (types["incomplete"], types["patient"]) == ("BOOLEAN", "VARCHAR")
 
 
+@pytest.mark.parametrize("mark", [*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20"])
+def test_no_text_of_a_csv_is_taken_for_a_formula(tmp_path: Path, mark: str) -> None:
+    [plain] = rows_of(
+        ExportedRun(a_workitem(id="1", state=DONE, findings=()), "", "", "", "", ()), None
+    )
+    text = f"{mark}cmd|' /C calc'!A0"
+    write_table(tmp_path / "out.csv", [replace(plain, of=text, reasons=f"a{text}", value=-1.5)])
+    with (tmp_path / "out.csv").open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["of"], row["reasons"], row["value"]) == (f"'{text}", f"a{text}", "-1.5")
+
+
 MISLEADING = (*"a;\t,'\"\n\r|ä-=1\\ #", "\r\n", "NULL", "true")  # for who guesses a dialect
 TEXTS = st.lists(st.sampled_from(MISLEADING), max_size=30).map("".join)
 

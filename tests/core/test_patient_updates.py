@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from pydicom.dataset import Dataset
 
 from factory import mr_slices
+from hilum.acts.requests import obey
 from hilum.config.updates import PatientUpdates
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
@@ -31,6 +32,7 @@ from hilum.hl7.er7 import ReceivedMessage, encoded, header, segment
 from hilum.inbox.updates import FOLDER, keep, updates_in
 from hilum.patients.patient_updates import AHEAD, DAY, SENDER, SEVERAL, PatientUpdatesTaken
 from hilum.processes.hints import HintSender
+from hilum.records.models.patients import Correction
 from hilum.records.states import EventKind, WorkitemState
 from hilum.service.mllp_server import MllpServer
 from hilum.service.updates import NOT_KEPT, UpdatesListener
@@ -332,6 +334,27 @@ def test_it_is_followed_where_the_settings_say_so() -> None:
     with hall(corrections={"mode": "follow", "senders": [SENDER]}) as (made, taken):
         hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
         assert made.flow.corrections.turn(), "the gateway is asked to take it"
+
+
+@pytest.mark.parametrize("later", ["Doe", "Poe", "Loe", "Noe"])  # their keys come in any order
+def test_of_several_that_are_to_be_followed_the_newest_is(later: str) -> None:
+    with hall(corrections={"mode": "follow", "senders": [SENDER]}) as (made, taken):
+        older = adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="20260304101500")
+        hear(made, taken, older, adt("A08", {3: [OLD], 5: (later, "Jane")}, at="20260304101530"))
+        assert made.flow.corrections.turn()
+        obey(made.flow)
+        [file, *_] = made.flow.inbox.study_folder(UID).glob("*.dcm")
+        assert Instance.read(file).header.text("PatientName", 64) == f"{later}^Jane"
+        assert offered(made) == []
+
+
+def test_what_is_followed_puts_nothing_newer_of_others_aside() -> None:
+    with hall(corrections={"mode": "follow", "senders": [SENDER]}) as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        said = Correction(UID, "another", time.time(), ("CT1",), is_open=True)
+        made.records.corrections.note(said)
+        assert not made.flow.corrections.turn(), "a person decides between them"
+        assert len([one for one in made.records.corrections.of_study(UID) if one.is_open]) == 2
 
 
 # Before the study is here ------------------------------------------------------------------------

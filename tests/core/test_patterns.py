@@ -54,7 +54,7 @@ def test_what_cannot_be_sure_to_end_is_refused_at_load(pattern: str, where: str)
     rule = {"module": "tiny", where: {"SeriesDescription": pattern}}
     with pytest.raises(ConfigurationError, match=re.escape(REFUSED[pattern])) as raised:
         parse({"rule": [rule]})
-    assert f"rule.0.{where}.SeriesDescription" in str(raised.value)
+    assert f"rule tiny: {where}.SeriesDescription" in str(raised.value)
 
 
 def test_the_printed_cures_cure() -> None:

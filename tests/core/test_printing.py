@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydicom.sr.coding import Code
 
 from hilum.config.hl7 import Language
+from hilum.console.rendering import quantity
 from hilum.dicom import codes
 from hilum.findings import Change, Earlier, Measurement
 from hilum.objects.oru.text import _number
@@ -58,6 +59,7 @@ def test_report_text_and_page_print_the_same(
     row = row_of(measurement)
     texts = {f"{row.value} {row.rest}".rstrip()}
     texts.add(measurement.summary().in_words().partition(": ")[2])
+    texts.add(quantity(value, unit, uncertainty))
     languages: tuple[Language, ...] = ("en", "de", "fr")
     for language in languages:
         said = BY_LANGUAGE[language]

@@ -52,6 +52,7 @@ from hilum.why.explanation import Cause, CureKind, Explanation
 from hilum.why.items import OF_STATE
 from hilum.why.question import explain, search_for
 from hilum.wording import WHOLE_AGAIN
+from tests.drawn import examples
 from tests.patience import NEVER, until
 
 UID = "1.2.840.77"
@@ -115,6 +116,7 @@ items = st.tuples(
 )
 
 
+@examples(20, 200)
 @given(found=st.lists(items, min_size=1, max_size=4), order=st.randoms())
 def test_the_worst_cause_is_told_whatever_comes_first(found: list[object], order: object) -> None:
     causes = []

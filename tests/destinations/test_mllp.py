@@ -205,7 +205,7 @@ class Office(Desk):
 
 @pytest.fixture
 def office(tmp_path: Path, receiver: Receiver) -> Iterator[Office]:
-    made = Office(tmp_path, receiver, timeout_seconds=0.3)
+    made = Office(tmp_path, receiver)
     yield made
     made.records.close()
 
@@ -232,7 +232,7 @@ def test_down_for_the_whole_run_and_back(tmp_path: Path) -> None:
 def test_what_had_no_answer_is_sent_again_with_the_same_bytes_and_nothing_overtakes(
     office: Office, receiver: Receiver
 ) -> None:
-    receiver.answers = [SILENT, ACCEPTS]
+    receiver.answers = [HANGS_UP, ACCEPTS]
     first = office.owe_message("first")
     office.turn()
     correction = office.owe_message("correction")

@@ -23,6 +23,7 @@ from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule, Worker
 from hilum.dicom.instance import Instance
+from hilum.engine import exchange
 from hilum.errors import ConfigurationError, MachineError, ModuleError
 from hilum.hosts import described, discovery, in_child, judging, open_host, planning
 from hilum.hosts.described import BELIEVED_SECONDS, FOLDER, SILENCE_SECONDS
@@ -35,11 +36,13 @@ from hilum.hosts.discovery import (
 from hilum.hosts.judging import WalledJudge
 from hilum.hosts.place import Place
 from hilum.hosts.planning import ChildHostSettings
+from hilum.kinds import FORMATS
 from hilum.module import facts_of, inputs_of
 from hilum.module.description import DescribedModule, card_of
 from hilum.service.worker import start_modules
 from hilum.study.arrival import Arrival
 from hilum.study.assembly import NotApplicable, Run, decide
+from hilum.testing import job_of, write_series
 from hilum_lab.package import write_package
 from tests.core.test_order_of_arrival import gateway
 from tests.patience import PATIENCE
@@ -79,15 +82,15 @@ DEEDS = {
     "eats": ("held = bytearray(8 << 30)", "needs more than 512 MiB: raise worker.memory_mb"),
     "dies": ("import os; os.abort()", "died before it had answered"),
     "leaves": ("raise SystemExit", "SystemExit in stranger_leaves.py, line 1"),
-    "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version: Field required"),
+    "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version is missing"),
     "raves": (SAYS.format(times=1, words=b"\x80\x04."), "an answer that makes no sense"),
     "floods": (SAYS.format(times=99, words=b"x" * 50_000), "describes itself in more than"),
     "lacks": ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
 }
 ASKED_AGAIN = "repair or uninstall stranger_{name}; `hilum modules` asks it again"
 MEMBERS = {  # lines of the class, and what is said of them
-    "titled": ('    title = "x" * 10_000', "title: String should have at most 200 characters"),
-    "commands": ('    title = "a\\x1b[2Jb"', "title: String should match"),
+    "titled": ('    title = "x" * 10_000', "title: 200 characters at most are allowed"),
+    "commands": ('    title = "a\\x1b[2Jb"', "title: a text of the form"),
     "weighty": ('    weights = "DATA/hilum.db"', "name their folder by `folders`"),
     "derived": (
         "    needs = type('Own', (Input,), {})('MR')",
@@ -274,7 +277,7 @@ def test_only_its_own_code_judges_parameters(strangers: Installed) -> None:
     require_parameters(module, {}, strangers.place)
     require_parameters(module, {"threshold": 1}, strangers.place)
     for given, said in (
-        ({"threshold": "high"}, "parameter threshold: Input should be a valid number"),
+        ({"threshold": "high"}, "parameter threshold: a number is needed"),
         ({"threshold": 13}, "not on a Friday"),
         ({"treshold": 1}, "did you mean 'threshold'"),
     ):
@@ -471,3 +474,43 @@ def test_a_model_for_a_module_of_others_is_looked_at_behind_the_walls(
     assert facts_of(found["mine"]).weights_sha256 != facts_of(found["takes"]).weights_sha256
     assert "stranger_takes" in problems["hostile"]
     assert "takes no model of yours: it has no with_model" in problems["lone"]
+
+
+FORMAT = """
+import tomllib
+from hilum import Input, Note
+
+class Lines:
+    @classmethod
+    def with_model(cls, folder):
+        card = tomllib.loads((folder / "card.toml").read_text())
+        if card["name"] == "hostile":
+            open("DATA/hilum.db")
+        members = {"name": card["name"], "version": "1", "needs": Input(card["modality"])}
+        return type("OfLines", (cls,), {**members, "weights": folder / "card.toml"})
+
+    def run(self, series):
+        yield Note(f"{self.name} of {series.modality}")
+"""
+
+
+def test_a_format_of_another_package_is_loaded_behind_the_walls_too(
+    strangers: Installed, tmp_path: Path
+) -> None:
+    source = FORMAT.replace("DATA", str(strangers.data))
+    (strangers.folder / "stranger_lines.py").write_text(source)
+    points = {"lines": "stranger_lines:Lines"}
+    write_package(strangers.folder, "stranger_lines", points, FORMATS.group)
+    for name in ("tidy", "hostile"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        card = f'module = "lines"\nname = "{name}"\nmodality = "MR"\n'
+        (tmp_path / "models" / name / "card.toml").write_text(card)
+    place = replace(strangers.place, models=tmp_path / "models")
+    found, problems = discover(place, {"tidy", "hostile"})
+    assert set(found) == {"tidy"}
+    assert "tried to use a file that is not its own" in problems["hostile"]
+    files = write_series(tmp_path / "exam", 3)
+    asked = job_of(found["tidy"], files, tmp_path / "out")
+    with closing(open_host(in_child("tidy"), place)) as host:
+        host.run(asked)
+    assert exchange.load(asked.out).notes[0].text == "tidy of MR"

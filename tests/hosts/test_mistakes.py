@@ -10,6 +10,7 @@ import pytest
 from factory import mr_slices, write
 from hilum.config.site import Worker
 from hilum.dicom.parts import Part
+from hilum.engine import exchange
 from hilum.errors import ModuleCrashed, ModuleError
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.discovery import discover, installed_modules
@@ -17,7 +18,7 @@ from hilum.module import facts_of
 from plugin import install_plugin
 
 MISTAKES = """
-    import asyncio, sys
+    import asyncio, ctypes, os, sys, time
     from hilum import Input, Note
 
     class Own(BaseException):
@@ -52,6 +53,20 @@ MISTAKES = """
 
         def halves(self):
             raise ValueError("a name that is no UTF-8: \\udc80")
+
+        def crashes(self):
+            ctypes.string_at(0)
+
+        def hangs(self):
+            while True:
+                time.sleep(1)
+
+        def prints(self):
+            for _ in range(66):
+                os.write(1, bytes(1 << 20))
+            while os.fstat(1).st_size > 64 << 20:
+                time.sleep(0.01)
+            yield Note("it is short again")
 
         def half(self):
             yield Note("a text that is no UTF-8: \\udc80")
@@ -116,9 +131,43 @@ def test_whatever_a_module_raises_is_told_with_its_line(
     assert "Marker" not in str(raised.value)
     place = re.search(r"plugin_mistaken\.py, line (\d+)\)?$", str(raised.value))
     assert place, str(raised.value)
-    source = (folder / "plugin_mistaken.py").read_text().splitlines()
-    assert source[int(place[1]) - 1].strip() == line
+    assert _source(folder)[int(place[1]) - 1].strip() == line
     assert (asked.out / "traceback.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("mood", "line", "said"),
+    [
+        ("crashes", "ctypes.string_at(0)", "exit code -11"),
+        ("hangs", "time.sleep(1)", "ran for more than 1 s; killed"),
+    ],
+)
+def test_where_a_module_crashed_or_hung_stands_in_its_traceback(
+    folder: Path, tmp_path: Path, mood: str, line: str, said: str
+) -> None:
+    files = write(mr_slices(mood, count=1, description=f"it {mood}"), tmp_path / "images")
+    weights = facts_of(installed_modules()["mistaken"]).weights_sha256
+    asked = Job({"series": [Part(file) for file in files]}, tmp_path / "out", weights)
+    with (
+        closing(open_host(in_child("mistaken"), Place(Worker(timeout_seconds=1)))) as host,
+        pytest.raises(ModuleCrashed, match=said),
+    ):
+        host.run(asked)
+    number = 1 + [text.strip() for text in _source(folder)].index(line)
+    kept = (asked.out / "traceback.txt").read_text()
+    assert re.search(rf'plugin_mistaken\.py", line {number} in {mood}', kept), kept
+
+
+def _source(folder: Path) -> list[str]:
+    return (folder / "plugin_mistaken.py").read_text().splitlines()
+
+
+def test_what_a_module_prints_fills_no_disk(host: Host, folder: Path, tmp_path: Path) -> None:
+    files = write(mr_slices("prints", count=1, description="it prints"), tmp_path / "images")
+    weights = facts_of(installed_modules()["mistaken"]).weights_sha256
+    asked = Job({"series": [Part(file) for file in files]}, tmp_path / "out", weights)
+    host.run(asked)
+    assert exchange.load(asked.out).notes[0].text == "it is short again"
 
 
 @pytest.mark.parametrize("mistake", CLASSES)

@@ -1,6 +1,7 @@
 """A module in an environment of its own: installed for real, with another numpy than ours."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -242,7 +243,9 @@ def test_it_is_killed_and_comes_back(models: Path, tmp_path: Path) -> None:
     with closing(open_host(in_child("old-numbers"), place)) as host:
         before = set(descendants(1))
         with pytest.raises(ModuleCrashed, match="ran for more than 4 s; killed"):
-            host.run(job(models, tmp_path / "slow", "hangs"))
+            host.run(slow := job(models, tmp_path / "slow", "hangs"))
+        where = (slow.out / "traceback.txt").read_text()
+        assert re.search(r'__init__\.py", line \d+ in hangs', where), where
         until(lambda: not any(_is_module(pid) for pid in set(descendants(1)) - before), "its end")
         with pytest.raises(ModuleCancelled):
             host.run(job(models, tmp_path / "unwanted", "hangs"), lambda: False)
@@ -312,7 +315,7 @@ def test_a_wheel_with_another_hash_is_refused(models: Path, wheels: Path, tmp_pa
     ("source", "said"),
     [
         ("empty", "no name and version of a project"),
-        ("bare", "no package that could be packed"),
+        ("bare", "no code that could be packed"),
         ("old.tar.gz", "would run its author's code"),
         ("no package!", "no folder, wheel or package"),
         ("absent-package", "absent-package"),

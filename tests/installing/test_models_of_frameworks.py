@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -20,6 +21,7 @@ from hilum.testing import check_module, write_series
 from hilum_module import Volume
 from hilum_module.models import ModelModule, Plan, nifti
 from hilum_module.models.axes import DIRECTIONS, Laid
+from hilum_module.models.nnunet import require_one_stage
 from tests.modules import volumes
 from tests.voxels import series_of
 
@@ -99,6 +101,10 @@ def test_hounsfield_units_are_those_of_a_ct(tmp_path: Path) -> None:
         ),
         ({"network_data_format": data_format(image={"modality": ""})}, "input"),
         ({"monai_version": 5}, "monai_version"),
+        ({"required_packages_version": {"--index-url": "http://x"}}, "'--index-url' .* is none"),
+        ({"required_packages_version": {"-r /etc/passwd": ""}}, "'-r /etc/passwd' .* is none"),
+        ({"numpy_version": "1.26\n--index-url http://x"}, "'numpy' in version .* is none"),
+        ({"required_packages_version": {"x @ https://x/x.whl": ""}}, "names an address"),
     ],
 )
 def test_a_bundle_that_cannot_be_run_is_refused_before_anything_is_fetched(
@@ -109,6 +115,15 @@ def test_a_bundle_that_cannot_be_run_is_refused_before_anything_is_fetched(
     with pytest.raises(ConfigurationError, match=said):
         add(Wanted(str(bundle)), tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_page_that_leads_out_of_the_bundle_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the site")
+    page = write_bundle(tmp_path) / "docs" / "README.md"
+    assert recipe(page.parents[1]).about == page
+    page.unlink()
+    page.symlink_to(tmp_path / "secret")
+    assert recipe(page.parents[1]).about is None
 
 
 def test_the_cures_of_a_refusal_cure(tmp_path: Path) -> None:
@@ -174,6 +189,13 @@ def test_an_nnunet_that_cannot_be_run_is_refused(
     folder = write_nnunet(tmp_path, **changes)
     with pytest.raises(ConfigurationError, match=said):
         recipe_of(folder)
+
+
+def test_the_second_stage_of_a_cascade_is_refused_when_it_loads() -> None:
+    """Its weights alone say which configuration it is, so no sooner."""
+    require_one_stage(SimpleNamespace(previous_stage_name=None))
+    with pytest.raises(ValueError, match=r"does not run the first \(3d_lowres\)"):
+        require_one_stage(SimpleNamespace(previous_stage_name="3d_lowres"))
 
 
 def test_a_folder_of_code_is_no_model(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def test_running_waiting_for_a_worker_and_cancelled(network: Network) -> None:
     said = network.until("A-HANG", "running")
     assert said["sentence"] == "The analysis by moody is running."
     network.send(*exam("A-NEXT"))
-    waiting = network.until("A-NEXT", "waiting for a worker")
+    waiting = network.until("A-NEXT", "waiting to be analysed")
     assert waiting["sentence"] == "The analysis by moody waits for a worker."
     network.type(f"hilum cancel {waiting['workitem'][-8:]}")
     cancelled = network.until("A-NEXT", "cancelled")

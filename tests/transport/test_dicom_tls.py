@@ -232,9 +232,12 @@ def greets(context: ssl.SSLContext, connection: socket.socket) -> ssl.SSLSocket:
     ],
 )
 def test_one_that_is_busy_or_starts_is_waited_for(
-    trial: Path, answer: Callable[[ssl.SSLContext, socket.socket], object]
+    trial: Path,
+    answer: Callable[[ssl.SSLContext, socket.socket], object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It speaks TLS, as far as one can know: a refusal would wait for a person."""
+    monkeypatch.setattr("hilum.transport.scu.PROBE_SECONDS", 0.5)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(trial / f"{HOST}.pem", trial / f"{HOST}.key")
     with socket.create_server((HOST, 0)) as archive:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Shown
 from hilum.config.ends import WebService
-from hilum.config.fields import WebAddress
+from hilum.config.fields import OrEmpty, WebAddress
 from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.dicom.uids import derived_uid
@@ -113,7 +113,7 @@ class FhirDestinationSettings(WebService, DestinationSettings):
         description="The same for images that state an issuer (0010,0021): issuer = system.",
         examples=[{"HOSPITAL": "urn:oid:2.999.1"}],
     )
-    accession_system: System | Literal[""] = Field(
+    accession_system: Annotated[System, OrEmpty] = Field(
         "", description="System (URI) of the accession numbers; empty means that none is written."
     )
 

@@ -99,7 +99,8 @@ class MonaiBundle(OfFramework):
         stated = card_values(folder) if (folder / CARD).is_file() else {}
         card = BundleCard.of(folder, {**_known(folder, metadata, image), **stated})
         config = card.config or _config(folder)
-        about = folder / "docs" / "README.md"
+        about = (folder / "docs" / "README.md").resolve()
+        is_own = about.is_file() and about.is_relative_to(folder.resolve())  # no link elsewhere
         return Recipe(
             folder=folder,
             card=card,
@@ -113,7 +114,7 @@ class MonaiBundle(OfFramework):
                 "output_id": card.output_id,
                 "override": {**_one_process(folder / config), **card.override},
             },
-            about=about if about.is_file() else None,
+            about=about if is_own else None,
         )
 
 

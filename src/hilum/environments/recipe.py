@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import Field, JsonValue
 from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
+from hilum.mistakes import reason_of
 from hilum.module import CARD
 from hilum.module.cards import ABOUT, CardVolume, CommonCard
 from hilum.module.structures import UNNUMBERED, StructureText
@@ -69,9 +71,20 @@ class Recipe:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """What uv is asked for."""
+        """What uv is asked for; `ConfigurationError` for what is no package, such as an option."""
         wanted = {**self.packages, **self.card.packages}
-        return tuple(f"{name}=={version}" if version else name for name, version in wanted.items())
+        return tuple(self._requirement(name, version) for name, version in wanted.items())
+
+    def _requirement(self, name: str, version: str) -> str:
+        try:
+            wanted = Requirement(f"{name}=={version}" if version else name)
+        except InvalidRequirement as error:
+            raise ConfigurationError(
+                f"{self.folder}: the package {name!r} in version {version!r} is none"
+            ) from error
+        if wanted.url:
+            raise ConfigurationError(f"{self.folder}: the package {name!r} names an address")
+        return str(wanted)
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -107,9 +120,8 @@ class Recipe:
             return ModelLabel(name=name, label=words[:1].upper() + words[1:])
         except ValueError as error:
             [problem] = error.errors()  # type: ignore[attr-defined]
-            reason = problem["msg"].removeprefix("Value error, ")
             raise ConfigurationError(
-                f"{self.folder}: {reason}. Say so in a {CARD} there: [[label]] with"
+                f"{self.folder}: {reason_of(problem)}. Say so in a {CARD} there: [[label]] with"
                 f" name = {name!r}, a label, and the code; or leave it out: left_out = [{name!r}]"
             ) from None
 

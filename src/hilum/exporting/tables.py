@@ -11,7 +11,11 @@ from typing import Any, TextIO
 from hilum.errors import HilumError, MissingPartError
 from hilum.exporting.rows import COLUMNS, ExportedRow
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet takes a text for a formula
+FORMULA = (  # with these a spreadsheet takes a text for a formula; the last four are full-width
+    *("=", "+", "-", "@", "\t", "\r", "\n"),
+    *("\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}"),
+    *("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}"),
+)
 AS_WRITTEN: Mapping[str, Any] = {  # else DuckDB guesses the dialect, and texts can mislead it
     "auto_detect": False,
     "header": True,

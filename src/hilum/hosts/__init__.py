@@ -18,11 +18,9 @@ from hilum.config.site import Site
 from hilum.dicom.parts import Part
 from hilum.errors import ConfigurationError
 from hilum.hosts.discovery import installed_module
-from hilum.hosts.place import Place
+from hilum.hosts.place import CHILD, Place
 from hilum.kinds import HOSTS
 from hilum.module import Module
-
-CHILD = "child"  # the kind for modules that hilum.toml gives no other
 
 __all__ = [
     "CHILD",

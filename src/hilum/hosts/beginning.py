@@ -3,6 +3,7 @@
 It is forked by a fork server, so it has one thread, and holds what was imported and nothing else.
 """
 
+import faulthandler
 import os
 import socket
 import sys
@@ -19,7 +20,7 @@ from hilum.errors import ConfigurationError, ModuleError, where
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, asked, handed_over, send
 from hilum.hosts.elsewhere import Elsewhere, FailedElsewhere
 from hilum.hosts.inside import serve
-from hilum.hosts.keeping import go_on_below_a_keeper
+from hilum.hosts.keeping import SAY_WHERE, go_on_below_a_keeper
 from hilum.hosts.planning import ChildPlan
 from hilum.hosts.walls import limits
 from hilum.hosts.walls.deeds import deed_of, named
@@ -64,6 +65,8 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
         os.dup2(output[0], number)
     _leave_all_but({shelf, worker, pipe.fileno()}, plan)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable()  # where it crashes, the line does not die with it
+    faulthandler.register(SAY_WHERE)
     elsewhere = _elsewhere(plan)
     try:
         lacking = _raise_walls(plan)

@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -29,8 +30,9 @@ from hilum.hosts.channel import (
     send,
     tell,
 )
+from hilum.hosts.keeping import SAY_WHERE
 from hilum.hosts.planning import ChildPlan
-from hilum.hosts.scratch import TRACEBACK, empty, printed, remove, tail
+from hilum.hosts.scratch import MOST_PRINTED, TRACEBACK, empty, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.waiting import Deadline
 from hilum.inbox import write_durably
@@ -40,6 +42,7 @@ from hilum.servers import ServerReply, ServerRequest, Terms
 
 START_SECONDS = 120
 KEEPER_SECONDS = 30  # in which a keeper has ended all; longer only where it was killed or stopped
+SAYING_SECONDS = 0.3  # in which one that is killed then says where it is
 GIVE_SECONDS = 60.0  # in which the files of a study are to be taken
 FULL_MIB = 256  # a disk with less room may well have been full for a module
 
@@ -131,6 +134,7 @@ class ChildProcess:
         while not has_said_something(self._pipe, deadline.look_seconds):
             deadline.require()
             self._require_memory()
+            self._shorten_output()
         try:
             answer = heard(self._pipe)
             self._require_memory()  # what it says then may be said of a process that was killed
@@ -150,6 +154,11 @@ class ChildProcess:
             raise ModuleDied(
                 f"the module's processes needed more than {self._memory_mb} MiB of memory together"
             )
+
+    def _shorten_output(self) -> None:
+        """Only the end of what it prints is ever read, and it may print without an end."""
+        if self._output and os.fstat(self._output.fileno()).st_size > MOST_PRINTED:
+            self._output.truncate(0)
 
     def keep(self, answer: ModuleAnswer, job: Job, most_bytes: int) -> None:
         """Write what the child left to the folder of `job`, once it was judged."""
@@ -174,7 +183,11 @@ class ChildProcess:
             exchange.save(found, job.out)
 
     def last_words(self) -> str:
-        """The end of what it has printed."""
+        """The end of what it has printed; one that still runs prints where it is."""
+        if self._process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid or 0, SAY_WHERE)
+            self._process.join(SAYING_SECONDS)
         return "" if self._output is None else tail(self._output)
 
     def tidy(self) -> None:

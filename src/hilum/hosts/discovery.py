@@ -17,12 +17,12 @@ from hilum.environments import InEnvironment
 from hilum.errors import ConfigurationError, HilumError, MachineError, ModuleError
 from hilum.hosts.described import asked, described, packages_installed
 from hilum.hosts.judging import WalledJudge
-from hilum.hosts.place import Place
+from hilum.hosts.place import CHILD, Place
 from hilum.kinds import FORMATS
 from hilum.module import CARD, ENTRY_POINT_GROUP, Module, findings_for, parameters_of
 from hilum.module.cards import card_values
 from hilum.module.composition import circle
-from hilum.module.description import DescribedModule, stand_in
+from hilum.module.description import DescribedModule, Description, stand_in
 from hilum.module.origin import CodeOrigin
 from hilum.module.parameters import require_known
 
@@ -125,8 +125,8 @@ def _module(
 ) -> type[Module]:
     """The class that `origin` names, or what stands for it; raises `HilumError`."""
     judge = partial(WalledJudge, name, origin, place)
-    if origin.foreign:
-        told = described(name, origin, place, packages, anew=anew)
+    told = described(name, origin, place, packages, anew=anew) if origin.foreign else None
+    if told and not _works_with_its_host(origin, told):
         module: type[Module] = stand_in(told, origin, judge)
         findings_for(module)
     else:
@@ -139,6 +139,12 @@ def _module(
             f" {name!r}: give both one name"
         )
     return module
+
+
+def _works_with_its_host(origin: CodeOrigin, told: Description) -> bool:
+    """Whether a host needs the class itself: it is of a format, which another kind of host runs."""
+    is_of_format = origin.folder is not None and origin.target in FORMATS.targets.values()
+    return is_of_format and told.host != CHILD
 
 
 def _origins(models: Path | None) -> tuple[dict[str, CodeOrigin], dict[str, str]]:
@@ -177,7 +183,7 @@ def _with_model(folder: Path, points: Mapping[str, CodeOrigin]) -> tuple[str, Co
     card = card_values(folder)
     base, name = str(card.get("module")), card.get("name")
     if base in FORMATS.names:
-        origin = CodeOrigin(FORMATS.target(base), folder)
+        origin = replace(CodeOrigin.of(FORMATS.targets[base]), folder=folder)
     elif base in points:
         origin = replace(points[base], folder=folder)
     else:

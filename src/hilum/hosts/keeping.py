@@ -25,6 +25,7 @@ from hilum.processes.process import descendants, tie_to
 NAME = "hilum keeper"  # what `ps` shows
 MOST_SWEEPS = 200  # after which the keeper ends its whole group, and itself with it
 SWEEP_SECONDS = 0.05
+SAY_WHERE = signal.SIGUSR1  # has a module print the lines that its threads are at
 _FIRST = 1  # the number of the first process of a namespace
 _BY_SIGNAL = 128  # what a first process adds to the number of the signal that ended the module
 _AWAITED = {signal.SIGCHLD, signal.SIGIO}
@@ -60,6 +61,7 @@ def _keep(pid: int, worker: int) -> NoReturn:
     with suppress(OSError):
         Path("/proc/self/comm").write_text(NAME)
     limits.close_all_but({worker})
+    signal.signal(SAY_WHERE, signal.SIG_IGN)  # it goes to the whole group
     status = None
     while status is None and not _has_ended(worker):
         signal.sigwait(_AWAITED)

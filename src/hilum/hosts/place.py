@@ -6,6 +6,8 @@ from pathlib import Path
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 
+CHILD = "child"  # the kind of host for modules that name no other
+
 
 @dataclass(frozen=True)
 class Place:

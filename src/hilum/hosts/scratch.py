@@ -13,6 +13,7 @@ from hilum.inbox import write_durably
 from hilum.processes.process import is_alive, own_start_time
 
 LAST_WORDS = 20_000  # bytes
+MOST_PRINTED = 64 << 20  # bytes that lie on the disk
 REMOVE_SECONDS = 120.0  # in which what `shutil` cannot remove is to be gone
 TRACEBACK = "traceback.txt"
 _PREFIX = "hilum-module"

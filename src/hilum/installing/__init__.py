@@ -59,8 +59,8 @@ def add(wanted: Wanted, models: Path) -> Environment:
     if wanted.name:
         _place(wanted.name, models, wanted.replaces)  # before anything is fetched
     recipe = recipe_of(Path(wanted.source)) if Path(wanted.source).is_dir() else None
-    if recipe:
-        _ = recipe.structures  # what the card has to say yet is told before anything is fetched
+    if recipe:  # what is wrong with it is told before anything is fetched
+        _ = recipe.structures, recipe.requirements
     python = interpreter(wanted.python)
     with _staging(models.resolve()) as staging:
         uv = Uv(python, wanted.wheels)

@@ -13,8 +13,8 @@ from hilum.module.protocol import Module, findings_for, problem_of
 class CodeOrigin:
     """What an entry point names (`target`, module:Class), with the model in `folder` if any.
 
-    One that is `foreign` neither comes with Hilum nor is a kind of format: its code runs behind
-    walls only.
+    One that is `foreign` does not come with Hilum: its code runs behind walls only, unless it is a
+    format whose modules another kind of host runs than the usual one.
     """
 
     target: str

@@ -50,9 +50,18 @@ log = logging.getLogger(__name__)
 
 
 class PatientUpdatesTaken:
-    """Sees to the messages that were kept, one after the other."""
+    """Sees to the messages that were kept, one after the other.
 
-    def __init__(self, flow: Flow, clock: Callable[[], float] = time.time) -> None:
+    `on_news` is called when the corrections of `flow` have to look again.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        clock: Callable[[], float] = time.time,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_news = on_news
         self._flow = flow
         self._records = flow.records
         self._data = flow.site.data
@@ -92,6 +101,7 @@ class PatientUpdatesTaken:
         with going_on("what was heard of patients before", log):
             self._catch_up()
         self._flow.corrections.look_again()
+        self._on_news()
 
     def _see_to(self, file: Path) -> None:
         try:

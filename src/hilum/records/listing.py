@@ -32,6 +32,7 @@ from hilum.study.verdict import Verdict
 from hilum.summary import Summary, refusal_in
 from hilum.summary.numbers import MeasurementSummary
 from hilum.summary.remarks import NoteSummary, UrgencySummary
+from hilum.wording import waits_for
 
 ADDRESS = 12  # characters
 LONGEST = 300  # characters of a reason
@@ -70,6 +71,8 @@ class StudyFacts:
     deliveries: Sequence[Delivery]  # of those
     assessments: Sequence[Assessment] = ()  # of those
     obstacle: str = ""  # why a rule cannot look at it
+    reason: str = ""  # as in `Study`
+    patience: float = 0.0  # as there
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,9 @@ def standing_of(facts: StudyFacts) -> Standing:
     said = [_said(item, facts.deliveries) for item in facts.items if not _is_folded(item)]
     said += [(StudyState.HELD, CORRECTED)] if facts.corrected else []
     said += [(StudyState.UNJUDGED, facts.obstacle)] if facts.obstacle else []
+    is_open = not (facts.settled or facts.removed)
+    if is_open and all(state is StudyState.NOT_APPLICABLE for state, _ in said):
+        said = [(StudyState.RECEIVING, waits_for(facts.reason, facts.patience))]
     if not said:
         said = [_without_workitem(facts)]
     state = max((state for state, _ in said), key=lambda state: state.urgency)
@@ -186,13 +192,12 @@ def _is_folded(item: WorkitemOutline) -> bool:
 
 
 def _without_workitem(facts: StudyFacts) -> tuple[StudyState, str]:
-    """State and reason of a study about which no workitem says anything."""
+    """State and reason of a study that is decided on, and about which no workitem says anything."""
     if facts.items:
         reasons = (item.reason for item in facts.items if item.kind is WorkitemKind.NOT_RUN)
         return StudyState.NOT_APPLICABLE, next(reasons, "")
-    if facts.settled or facts.removed:
-        return StudyState.NO_RULE, ""
-    return StudyState.RECEIVING, ""
+    nearest = f"the nearest rule is that of {facts.reason}" if facts.reason else ""
+    return StudyState.NO_RULE, nearest if facts.settled else ""
 
 
 def _cautions(items: Iterable[WorkitemOutline]) -> list[str]:
@@ -287,7 +292,8 @@ def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
     assessments = ASSESSMENTS.select(connection, of_results)
     settled = study is not None and study.settled_images > 0
     about_all = (settled, bool(removed), bool(corrected))
-    return StudyFacts(*about_all, items, deliveries, assessments, obstacle)
+    waits = (study.reason, study.patience) if study else ("", 0.0)
+    return StudyFacts(*about_all, items, deliveries, assessments, obstacle, *waits)
 
 
 def note(connection: sa.Connection, study_uid: str, said: StudyIdentifiers) -> None:

@@ -1,6 +1,6 @@
 """The studies of which images came, and those whose images a rule has removed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -133,16 +133,17 @@ class StudyRecords:
         here = study.study_uid == study_uid
 
         def note(connection: sa.Connection) -> None:
-            before = [one.waits_for for one in self._rows.select(connection, here)]
+            before = _told(self._rows.select(connection, here))
             self._rows.update(connection, here, **values, **about)
-            after = [one.waits_for for one in self._rows.select(connection, here)]
+            after = _told(self._rows.select(connection, here))
             listing.follow(connection, study_uid, last_at)
             if identifiers:
                 listing.note(connection, study_uid, identifiers)
-            if identifiers or settled_images or after != before:
+            if identifiers or settled_images or after != before:  # in between, its line stays
                 listing.refresh(connection, study_uid)
-            if after != before and after in ([StudyWait.MODULE], [StudyWait.MACHINE]):
-                events.write(connection, study_uid, EventKind.UNJUDGED, reason)
+            for wait in after.keys() - before.keys():
+                if wait in (StudyWait.MODULE, StudyWait.MACHINE):
+                    events.write(connection, study_uid, EventKind.UNJUDGED, reason)
 
         self._database.transact(note)
 
@@ -187,3 +188,8 @@ class StudyRecords:
             listing.refresh(connection, study_uid)
 
         self._database.transact(forget)
+
+
+def _told(found: Iterable[Study]) -> dict[StudyWait | None, str]:
+    """What a study waits for, and why; of none, nothing."""
+    return {one.waits_for: one.reason for one in found}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.privacy import make_private
+from hilum.privacy import denied, make_private
 from hilum.service.roles import Role
 
 MOUNT_WRITABLE = ": mount its disk so that it can be written"
@@ -35,7 +35,7 @@ def alone_in(data: Path, roles: Collection[Role]) -> Iterator[None]:
         make_private(data)
     except OSError as error:
         cure = MOUNT_WRITABLE if error.errno == errno.EROFS else ""
-        raise ConfigurationError(f"data: {data}: {error.strerror}{cure}") from error
+        raise ConfigurationError(f"data: {data}: {denied(error, data)}{cure}") from error
     with ExitStack() as locks:
         for role in sorted(set(roles) - {Role.WORKER}):
             locks.enter_context(_locked(data, role))
@@ -47,7 +47,7 @@ def _locked(data: Path, role: Role) -> Iterator[None]:
     try:
         lock = (data / f"{role}.lock").open("w")
     except OSError as error:
-        raise ConfigurationError(f"data: {data}: {error.strerror}") from error
+        raise ConfigurationError(f"data: {data}: {denied(error, data)}") from error
     with lock:  # the kernel releases it with the process, however that ends
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -44,7 +44,6 @@ from hilum.study.workitems import Workitems
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
 CALL_AGAIN_SECONDS = 3.0  # between two calls to a destination that is unreachable
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
-LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 NOTES = {
     WorkitemKind.WITHDRAWAL: "a note that takes a result back",
     WorkitemKind.ASSESSMENT: "a note on what a reader said of a result",
@@ -129,7 +128,7 @@ class Outbox:
         A destination that a person has paused is left alone. Others do not wait for it.
         """
         if self._records.pauses.get(PausedKind.DESTINATION, settings.name):
-            return self._longest
+            return IDLE_SECONDS
         if (pause := self._standings.held_seconds(settings.name)) > 0:
             return pause
         unreachable = self._standings.is_still_unreachable(settings)
@@ -291,13 +290,8 @@ class Outbox:
         """Seconds until something is due at a destination, if nobody wakes us before."""
         next_due = self._records.deliveries.next_due(settings.name, settings.in_order)
         if next_due is None:
-            return self._longest
-        return min(max(next_due - self._clock(), 0.0), self._longest)
-
-    @property
-    def _longest(self) -> float:
-        """Seconds until a destination is looked at again, whatever there is to do."""
-        return LOOK_SECONDS if self._site.database else IDLE_SECONDS
+            return IDLE_SECONDS
+        return min(max(next_due - self._clock(), 0.0), IDLE_SECONDS)
 
     # In threads -----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item
 from hilum.why.known import Known
 from hilum.why.steps import of_steps
-from hilum.wording import counted, moment, sentence
+from hilum.wording import counted, moment, sentence, waits_for
 
 MOST_LOOKED_AT = 1000  # objects in quarantine, the latest ones, among which those of a study are
 MOST_NAMED = 3  # of them
@@ -70,32 +70,28 @@ def _of_images(known: Known) -> Iterator[Explanation]:
     if known.study is None or known.removal is not None or known.study.settled_images:
         return
     if known.study.waits_for is not StudyWait.IMAGES:
-        yield unjudged(known, known.study)
+        yield _unjudged(known, known.study)
     elif known.study.patience:
         yield _waiting(known, known.study)
 
 
 def _waiting(known: Known, study: Study) -> Explanation:
     quiet = max(0.0, known.now - study.last_at)
-    text = f"{study.reason}, silent for {quiet:.0f} of {study.patience:.0f} s"
+    silent = f"silent for {quiet:.0f} of {study.patience:.0f} s"
+    text = f"{waits_for(study.reason, study.patience)}, {silent}"
     came = f"{counted(study.images, 'image')} so far, the last one {moment(study.last_at)}"
     if quiet <= study.patience + SLACK_SECONDS:
-        return Explanation(
-            Cause.WAITING,
-            f"more images are waited for: {text}",
-            since=study.first_at,
-            evidence=(came,),
-        )
+        return Explanation(Cause.WAITING, text, since=study.first_at, evidence=(came,))
     cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum serve")
-    said = f"it has waited for a decision since {moment(study.last_at + study.patience)}: {text}"
+    since = moment(study.last_at + study.patience)
+    said = f"it has waited for a decision since {since}: {study.reason}, {silent}"
     return Explanation(Cause.WAITING, said, since=study.first_at, cures=(cure,), evidence=(came,))
 
 
 SLACK_SECONDS = 30.0  # after which a study that waits should have been decided on
 
 
-def unjudged(known: Known, study: Study) -> Explanation:
-    """Why a rule cannot look at a study, and what to do."""
+def _unjudged(known: Known, study: Study) -> Explanation:
     kinds = (EventKind.UNJUDGED, EventKind.UNREADABLE)
     times = [at for kind in kinds if (at := known.last(kind)) is not None]
     since = max(times, default=study.last_at)

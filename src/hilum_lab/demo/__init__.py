@@ -26,7 +26,7 @@ from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
-from hilum.people.entrance import address_of, entrance, system_user
+from hilum.people.entrance import entrance, system_user
 from hilum.processes.process import is_alive, own_start_time
 from hilum.records import Records, records_url, views
 from hilum.records.views import StudyView, TraceLine, as_json
@@ -91,7 +91,7 @@ class DemoNetwork:
     def _page_of(self, study_uid: str) -> str:
         """Its page of the console, whose address never is the UID."""
         address = Records(records_url(self.site)).identifiers.addresses([study_uid])[study_uid]
-        return f"{address_of(self.site)}/studies/{address}"
+        return f"{self.site.console.address}/studies/{address}"
 
     def listeners(self) -> Iterator[str]:
         """Who listens where, and who is answered there."""

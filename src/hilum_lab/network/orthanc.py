@@ -80,7 +80,7 @@ class Orthanc(Service):
         file.write_text(json.dumps(self.configuration(plugin), indent=2))
         log = self.folder / "orthanc.log"
         self._child = Child("Orthanc", [program, file], log, DCMTK_ENVIRONMENT)
-        self._child.wait_until(self.answers, seconds=30)
+        self._child.wait_until(self.answers)
         return self
 
     def answers(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,19 @@ QUIET = {  # it looks for these folders when it is imported, and uses none of th
     "nnUNet_n_proc_DA": "0",  # ... not even the one that asks for the name of the machine
     "nnUNet_compile": "f",
 }
+
+
+def require_one_stage(configuration: Any) -> None:
+    """Raise `ValueError` for the second stage of a cascade: nnU-Net itself would fail in a run.
+
+    `configuration` is nnU-Net's own, which only the weights name.
+    """
+    before = configuration.previous_stage_name
+    if before:
+        raise ValueError(
+            f"it is the second stage of a cascade, and Hilum does not run the first ({before}):"
+            " add a model of one stage, such as 3d_fullres"
+        )
 
 
 class NnUNet(ModelModule):
@@ -43,6 +57,7 @@ class NnUNet(ModelModule):
         self._predictor.initialize_from_trained_model_folder(
             str(self.model), tuple(options["folds"]), options["checkpoint"]
         )
+        require_one_stage(self._predictor.configuration_manager)
 
     def labels(self, volume: Volume) -> np.ndarray:
         laid = Laid(volume, self.plan.options["axes"])

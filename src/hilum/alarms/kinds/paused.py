@@ -23,8 +23,8 @@ CURES = {
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each that the settings define, or that something waits for."""
     site = facts.site
-    waiting = facts.records.workitems.unfinished()
-    waited_for = {module for module, state in waiting if state is WorkitemState.SCHEDULED}
+    unfinished = facts.records.workitems.unfinished()
+    waited_for = {module for module, state in unfinished if state is WorkitemState.SCHEDULED}
     defined = {
         PausedKind.DESTINATION: {settings.name for settings in site.destination},
         PausedKind.SOURCE: {settings.name for settings in site.source},

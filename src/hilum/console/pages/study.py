@@ -41,9 +41,8 @@ from hilum.records.states import (
 )
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
 from hilum.study.hours import OpenHours
-from hilum.why.explanation import Explanation
-from hilum.why.known import Known
-from hilum.why.study import unjudged
+from hilum.why.known import SHOWN_DIGITS, Known
+from hilum.why.study import of_study
 
 LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
@@ -112,6 +111,8 @@ def study_page(
     if sees:
         note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
+    is_undecided = view.corrected or any(map(_waits_for_choice, standing))
+    said = next(iter(of_study(Known.of(desk.site, desk.records, view.study_uid, now))), None)
     return desk.rendering.page(
         request,
         "study.html",
@@ -128,20 +129,21 @@ def study_page(
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
         waits=_waits(desk, view.study_uid, now),
+        of_images=said if said and not said.workitem and not is_undecided else None,
+        why=said if said and said.workitem else None,
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
         modules=sorted(desk.modules.needs),
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
-        obstacle=_obstacle(desk, view),
         parked=_parked(standing),
         paused=_paused(desk, standing),
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
-        is_undecided=view.corrected or any(map(_waits_for_choice, standing)),
-        addresses={view.study_uid: address},
+        is_undecided=is_undecided,
+        addresses={view.study_uid: address, **{i.id[-SHOWN_DIGITS:]: address for i in standing}},
         longest_reason=LONGEST_REASON,
     )
 
@@ -228,14 +230,6 @@ def _answer(desk: Desk, view: StudyView, number: int | None) -> Asked | None:
         return None
     is_ours = asked.study_uid == view.study_uid
     return asked if is_ours or asked.workitem_id in {i.id for i in view.workitems} else None
-
-
-def _obstacle(desk: Desk, view: StudyView) -> Explanation | None:
-    """Why a rule cannot look at the study, and what to do; None if all could."""
-    if not view.obstacle:
-        return None
-    known = Known.of(desk.site, desk.records, view.study_uid, time.time())
-    return unjudged(known, known.study) if known.study else None
 
 
 def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:

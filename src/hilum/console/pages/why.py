@@ -56,7 +56,7 @@ def answer(
         wanted=wanted.strip(),
         said=said,
         problem=problem,
-        archives=[archive.name for archive in archives_of(desk.site)] if said else [],
+        archives=dict.fromkeys(one.name for one in archives_of(desk.site)) if said else (),
         others=others[:MOST_OTHERS],
         more=max(0, len(others) - MOST_OTHERS),
     )
@@ -85,7 +85,7 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
     return desk.rendering.page(
         request,
         "why_archive.html",
-        answers=answers,
+        answers={str(one): one for one in answers}.values(),  # it may be source and destination
         changed=changed,
         addresses=addresses,
         fetchable=fetchable,

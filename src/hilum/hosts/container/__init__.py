@@ -22,11 +22,10 @@ from hilum.hosts.container.folders import RunFolders, hand_in, is_within, taken,
 from hilum.hosts.container.program import ContainerBounds, Containers, Running
 from hilum.hosts.discovery import required_module
 from hilum.hosts.inside import EXCHANGED
-from hilum.hosts.scratch import keep_last_words, make_scratch, printed, tail
+from hilum.hosts.scratch import MOST_PRINTED, keep_last_words, make_scratch, printed, tail
 from hilum.hosts.waiting import LOOK_SECONDS, Deadline
 from hilum.module import facts_of
 
-MOST_PRINTED = 64 << 20  # bytes
 KILLED, NOT_RUN, NO_COMMAND = 137, 125, (126, 127)  # exit statuses of podman and docker
 
 
