@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -85,9 +84,13 @@ class Measurement(Finding):
     followed: bool = False
 
     def __post_init__(self) -> None:
-        value: object = self.value
-        if not isinstance(value, numbers.Real) or not math.isfinite(value):
-            raise FindingError(f"the value of a measurement is {value!r}, no finite number")
+        try:
+            is_finite = math.isfinite(self.value)
+        except (TypeError, ValueError):
+            kind = type(self.value).__name__
+            raise FindingError(f"the value of a measurement is a {kind}, no number") from None
+        if not is_finite:
+            raise FindingError(f"the value of a measurement is {self.value}, no finite number")
 
 
 @dataclass(frozen=True, eq=False)

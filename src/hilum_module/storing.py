@@ -54,6 +54,9 @@ LINES: dict[str, Any] = {  # what the lines of a field are
     "outcome": Score,
     "earlier": Earlier,
 }
+ARRAYS = ("pixels", "content", "values", "region")  # fields that hold one; in others it is a list
+SENT = ("|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<i8", "<f4", "<f8")  # types in a letter
+MOST_AXES = 4
 VOXELS = {1: np.uint8, 2: np.uint16, 4: np.float32}  # of label maps and maps, by bytes
 
 
@@ -74,8 +77,8 @@ def as_item(
             item["frame_of_reference_uid"] = value.frame_of_reference_uid
         elif isinstance(value, Finding):
             item[name] = _place(value, before)
-        elif isinstance(value, np.ndarray) and value.ndim:
-            arrays[f"{index}.{name}"] = value
+        elif isinstance(value, np.ndarray) and name in ARRAYS:
+            arrays[f"{index}.{name}"] = _sent(name, value)
         else:
             item[name] = _plain(value)
     return item
@@ -100,6 +103,13 @@ def from_items(
             values["of"] = with_parts(found)[values["of"]]
         found.append(kind(**values))
     return tuple(found)
+
+
+def _sent(name: str, array: np.ndarray) -> np.ndarray:
+    """`array` as it can cross to Hilum, which says what its type and shape have to be."""
+    if array.ndim > MOST_AXES or array.dtype.kind not in "biuf":
+        raise FindingError(f"the {name} are {array.dtype} with {array.ndim} axes, no such array")
+    return array if array.dtype.str in SENT else array.astype(np.float64)
 
 
 def _place(finding: Finding, before: Sequence[Finding]) -> int:

@@ -26,6 +26,7 @@ from hilum.errors import (
 )
 from hilum.findings import Findings, OwnObject
 from hilum.hosts import Job, Place, open_host, usual
+from hilum.hosts.container.monai_map import Manifest
 from hilum.hosts.container.program import LABEL, Containers
 from hilum.hosts.discovery import discover, installed_module
 from hilum.module import parameters_of
@@ -224,6 +225,19 @@ def test_an_image_that_is_not_there_is_named_with_the_cure(run: Run, tmp_path: P
         pytest.raises(ModuleError, match="is not on this machine: `podman pull` or `podman load`"),
     ):
         host.run(job(models, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("given", "left"), [("input", "input"), ("/", "output"), ("input", "/x:ro"), (".", "./")]
+)
+def test_folders_that_no_container_can_have_are_told(given: str, left: str) -> None:
+    told = {**containers.MANIFEST, "input": {"path": given}, "output": {"path": left}}
+    with pytest.raises(ModuleError, match="as its input and output folders"):
+        _ = Manifest.model_validate(told).folders
+    assert Manifest.model_validate(containers.MANIFEST).folders == (
+        "/var/holoscan/input",
+        "/var/holoscan/output",
+    )
 
 
 MACHINE = {  # what is wrong with podman, and what is said of that

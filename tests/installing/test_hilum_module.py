@@ -29,7 +29,7 @@ from hilum.hosts.shelf import Letter, Shelf, put
 from hilum.installing.wheels import Project
 from hilum.module import Films, Input, Resources
 from hilum.testing import check_module, write_series
-from hilum_module import Measurement, Note, Refusal, Segment, Volume, letters
+from hilum_module import HeatMap, Measurement, Note, Refusal, Segment, Volume, letters
 from hilum_module.course import Earlier
 from hilum_module.findings import Finding, FindingError
 from hilum_module.serving import described
@@ -260,6 +260,58 @@ def test_what_is_wrong_is_refused_where_it_is_made() -> None:
         as_item(lost, [], {})
     with pytest.raises(ValueError, match="has the shape"):
         grey.with_array(np.zeros((3, 2, 2), bool))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.full((4, 4), 0.5, np.float16),
+        np.full((4, 4), 0.5, ">f4"),
+        np.ones((4, 4), np.uint64),
+        np.full((4, 4), 0.5, object),
+        np.full((1, 1, 1, 4, 4), 0.5, np.float32),
+    ],
+    ids=lambda array: f"{array.dtype} {array.ndim}",
+)
+def test_an_array_of_another_type_is_told_and_ends_nothing(
+    array: np.ndarray, tmp_path: Path
+) -> None:
+    class Warm:
+        name, version = "warm", "1"
+        needs = hilum_module.Input("MR")
+
+        def run(self, series: hilum_module.Series) -> Iterator[Finding]:
+            yield HeatMap(array, "Warm", series.images[0])
+
+    with pytest.raises((hilum.errors.FindingError, FindingError), match=r"the values (of|are)"):
+        check_module(Warm, write_series(tmp_path, 3))
+
+
+class Numpy:
+    """Gives numbers as NumPy has them."""
+
+    name, version = "numpy", "1"
+    needs = hilum_module.Input("MR")
+
+    def run(self, series: hilum_module.Series) -> Iterator[Finding]:
+        volume = series.volume()
+        mask = volume.with_array(volume.array > np.float32(500))
+        colour: Any = np.array([200, 0, 0])
+        yield Segment(mask, hilum_module.codes.BRAIN, "Bright", colour=colour)
+        value: Any = np.array(3.5)
+        yield Measurement(hilum_module.codes.VOLUME, value, hilum_module.codes.MILLILITRE)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    segment, measurement = check_module(Numpy, write_series(tmp_path)).items[:2]
+    assert segment.colour == (200, 0, 0)
+    assert measurement.value == 3.5
+
+
+@pytest.mark.parametrize("value", ["Marker^Patient", None, [1.0]])
+def test_what_is_no_number_is_not_repeated(value: Any) -> None:
+    with pytest.raises(FindingError, match=f"is a {type(value).__name__}, no number$"):
+        Measurement(hilum_module.codes.VOLUME, value, hilum_module.codes.MILLILITRE)
 
 
 def test_a_new_module_passes_its_own_test(tmp_path: Path) -> None:

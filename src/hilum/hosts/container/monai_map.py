@@ -42,9 +42,16 @@ class Manifest(BaseModel):
             return [str(word) for word in listed]
         return shlex.split(self.command)
 
-    def inside(self, folder: _Folder) -> str:
-        """The absolute path of a folder, which may be given relative to the working directory."""
-        return str(PurePosixPath(self.workdir) / folder.path)
+    @property
+    def folders(self) -> tuple[str, str]:
+        """The absolute paths of input and output; each may be relative to the working directory.
+
+        `ModuleError` for such as no container can be given: two that are one, or the whole image.
+        """
+        given, left = (str(PurePosixPath(self.workdir) / f.path) for f in (self.input, self.output))
+        if given == left or "/" in (given, left) or ":" in given + left:
+            raise ModuleError(f"the image names {given} and {left} as its input and output folders")
+        return given, left
 
 
 class MonaiMap(ContainerModule):
@@ -57,7 +64,7 @@ class MonaiMap(ContainerModule):
         self, containers: Containers, case: RunFolders, settings: JSONValues
     ) -> ContainerOrder:
         manifest = read_manifest(containers, self.described.image)
-        given, left = manifest.inside(manifest.input), manifest.inside(manifest.output)
+        given, left = manifest.folders
         environment = {
             **manifest.environment,
             **self.described.environment,
