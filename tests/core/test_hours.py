@@ -21,7 +21,7 @@ from hilum.records.models.requests import Wish
 from hilum.records.models.workitems import WaitingAnalyses, Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.service.gateway import follow
-from hilum.study.composing import PATIENCE_SECONDS
+from hilum.study.hours import PATIENCE_SECONDS
 from hilum.why.question import explain
 from hilum.wording import moment
 from tests.core.test_composing import VOLUME as VOLUME_FOUND
@@ -201,12 +201,30 @@ def test_what_is_given_its_findings_waits_as_long() -> None:
         assert given.used == {"part": whole.id}
         hall.now = on_day("22:00") - 1
         hall.flow.sweep()
+        assert list(engine.alarms(Facts(hall.flow.site, hall.records, hall.now))) == []
+        said = explain(hall.flow.site, hall.records, given.study_uid, hall.now)
+        assert f"hilum begin {whole.id[-8:]}" in [cure.command for cure in said.cures]
         hall.now += PATIENCE_SECONDS
         hall.flow.sweep()
         assert list(hall.engine.launched.values()) == [whole.id]
         find(hall, whole, VOLUME_FOUND)
         hall.flow.sweep()
         assert list(hall.engine.launched.values()) == [whole.id, given.id]
+
+
+def test_so_does_that_whose_findings_it_waits_for() -> None:
+    strict = Rule(module="share")
+    with gateway(rule=(RULE, strict)) as hall:
+        begin(hall, Strict)
+        receive_at_noon(hall)
+        whole = the_one(hall)
+        [given] = hall.items("one", strict)
+        number = hall.records.requests.add(RequestAction.BEGIN, given.id, "")
+        obey(hall.flow)
+        answer = "share analyses it before all others; it waits for the findings of m"
+        assert hall.records.requests.one(number).answer == answer
+        hall.flow.sweep()
+        assert list(hall.engine.launched.values()) == [whole.id]
 
 
 def test_who_waits_is_told_by_a_server_too(postgres: Postgres) -> None:
@@ -217,3 +235,6 @@ def test_who_waits_is_told_by_a_server_too(postgres: Postgres) -> None:
         assert records.workitems.begin_at_once(item, "begins first, because of the test")
         assert records.workitems.waiting() == [WaitingAnalyses("", "", NOON, 1)]
         assert records.workitems.waiting([item.module]) == []
+        about = {"id": "1.2.4", "rule_key": "k", "created": NOON, "used": {"part": item.id}}
+        put(records, a_workitem(**about))
+        assert WaitingAnalyses("k", "", NOON, 1, for_findings=True) in records.workitems.waiting()
