@@ -171,6 +171,23 @@ def test_it_begins_at_once_where_somebody_needs_it(
     assert sum(line.startswith("begins first") for line in lines) == 1
 
 
+def test_so_does_that_on_more_images_in_its_place() -> None:
+    early = RULE.model_copy(update={"incomplete": "analyse"})
+    with gateway(rule=(early,)) as hall:
+        hall.now = NOON - 300
+        *most, last = contents("one")[:6]
+        for image in most:
+            hall.receive(image, "a")
+        hall.wait(150)
+        [item] = hall.items("one", early)
+        assert hall.flow.turns.begin_first(item, "a person wants it now")
+        hall.receive(last, "b")
+        hall.wait(150)
+        before, after = hall.items("one", early)
+        assert (before.superseded_by, after.at_once) == (after.id, True)
+        assert after.id in hall.engine.launched.values()
+
+
 def test_what_a_person_has_chosen_waits_for_no_hours(hall: Gateway) -> None:
     by_a_person_stopped = the_one(hall)
     hall.records.moves.cancel(by_a_person_stopped, "cancelled by a person")

@@ -32,7 +32,8 @@ def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
     """Analyses wait or have begun, and none goes on.
 
     Those of modules that a person has disabled, those that are kept for other hours, and those that
-    are to be given the findings of others, are to wait. `worker_at` is the last sign of life of a worker.
+    are to be given the findings of others, are to wait. `worker_at` is the last sign of life of a
+    worker.
     """
     workitems, hours = facts.records.workitems, OpenHours(facts.site.rule)
     running = workitems.in_state(WorkitemState.RUNNING)
