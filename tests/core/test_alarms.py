@@ -655,6 +655,27 @@ def test_what_could_not_be_told_is_told_later_as_the_same_message(everywhere: Sc
     assert scene.records.notices.owed("ops") == []
 
 
+@pytest.mark.parametrize("problem", [None, NotificationError("ops: HTTP 500")])
+def test_a_clock_that_is_set_back_keeps_no_alarm_from_being_told(
+    scene: Scene, problem: Exception | None
+) -> None:
+    scene.site.data.chmod(0o700)
+    clock, recorder = Ticking(), Recorder()
+    log = AlarmLog(scene.site, scene.records, clock)
+    teller = a_teller(scene.site, scene.records, clock, recorder)
+    recorder.problem = problem
+    correct(scene, is_open=True)
+    log.check()
+    teller.tell_next()
+    before = len(recorder.told)
+    recorder.problem = None
+    clock.now -= 10 * 3600
+    correct(scene, is_open=False)
+    log.check()
+    teller.tell_next()
+    assert len(recorder.told) == before + 1
+
+
 def test_a_new_notifier_is_told_what_stands_and_one_that_is_gone_is_forgotten(
     scene: Scene, tmp_path: Path
 ) -> None:
