@@ -494,6 +494,17 @@ def test_workers_that_begin_nothing_are_an_alarm(scene: Scene) -> None:
     assert "1 analysis waits: workers run, and begin none of them" in alarm.text
 
 
+def test_of_many_reasons_a_few_are_told(scene: Scene) -> None:
+    scene.site.data.chmod(0o700)
+    for number in range(5):
+        reason = f"{NOT_JUDGED}: Error in a.py, line {number}"
+        about = {"folder": str(number), "settled_images": 0, "last_at": NOW + number}
+        put(scene.records, a_study(study_uid=f"1.{number}", reason=reason, **about))
+    (alarm,) = scene.alarms()
+    assert alarm.text.startswith("5 studies cannot be judged: Error in a.py, line 0, Error in")
+    assert alarm.text.endswith(", line 2 and 2 more")
+
+
 def test_a_cure_names_the_first_studies_and_how_many_more(scene: Scene) -> None:
     scene.site.data.chmod(0o700)
     for number in range(MOST_NAMED + 2):
