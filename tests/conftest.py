@@ -13,6 +13,8 @@ from typing import Any
 import certifi
 import pytest
 from argon2 import PasswordHasher
+from httpx import Timeout
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
 from hilum.people import passwords
@@ -21,6 +23,7 @@ from hilum_lab.network import chest_exam, exam, head
 from tests import leftovers, samples, statements  # noqa: F401 - the last shares what is compiled
 from tests.drawn import WHOLE
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
+from tests.patience import PATIENCE
 from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
 
@@ -99,17 +102,26 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_process_is_left_behind() -> Iterator[None]:
-    """What the tests have started has ended when they have, whether they passed or failed."""
+def _no_process_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests have started has ended when they have, whether they passed or failed.
+
+    Where the tests themselves are killed, it is ended then.
+    """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert signal.SIGTERM not in blocked, "what is started inherits that, and cannot be stopped"
-    leftovers.mark()
-    yield
-    left = leftovers.left_over()
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with leftovers.guarded(tmp_path_factory.getbasetemp()):
+        yield
+        left = leftovers.left_over()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert not left, f"these processes were left behind, and are killed now: {left}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_requests() -> None:
+    """A request that names no limit has that of the tests, not five seconds."""
+    vars(DEFAULT_TIMEOUT_CONFIG).update(Timeout(PATIENCE).as_dict())
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -132,15 +144,6 @@ def _light_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
         yield
-
-
-@pytest.fixture
-def usual_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hashes are those of a hospital."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
-    passwords._of_nobody.cache_clear()
-    yield
-    passwords._of_nobody.cache_clear()
 
 
 @pytest.fixture

@@ -24,11 +24,14 @@ class Receiver:
     """Gives the next of `answers` (MSA-1, segments beside it) to each message, the last for ever.
 
     `came` are the messages in the order in which they came, repeats too; `kept` are those that it
-    has taken, as a program that knows repeats by MSH-10 keeps them.
+    has taken, as a program that knows repeats by MSH-10 keeps them. `afterwards` is a second answer
+    to each, and `end` what stands after every one.
     """
 
     answers: list[tuple[str, str]] = field(default_factory=lambda: [ACCEPTS])
     answers_another: bool = False
+    afterwards: str = ""
+    end: bytes = b"\x1c\r"
     came: list[bytes] = field(default_factory=list)
     kept: dict[str, bytes] = field(default_factory=dict)
     port: int = 0
@@ -47,7 +50,10 @@ class Receiver:
         ack = f"MSH|^~\\&|RIS||HILUM||20260304||ACK^R01^ACK|A1|P|2.5.1\rMSA|{verdict}|{control_id}"
         said = f"{ack}{more}\r".encode()
         late = said.replace(control_id.encode(), b"an-earlier-one")
-        return b"noise\x0b" + late + b"\x1c\r\x0b" + said if self.answers_another else said
+        if self.afterwards:
+            later = said.replace(f"MSA|{verdict}".encode(), f"MSA|{self.afterwards}".encode())
+            said += self.end + b"\x0b" + later
+        return b"noise\x0b" + late + self.end + b"\x0b" + said if self.answers_another else said
 
 
 @contextmanager
@@ -85,4 +91,4 @@ def _converse(connection: socket.socket, receiver: Receiver) -> None:
                 connection.shutdown(socket.SHUT_RDWR)
                 return
             if answer:
-                connection.sendall(b"\x0b" + answer + b"\x1c\r")
+                connection.sendall(b"\x0b" + answer + receiver.end)

@@ -9,6 +9,8 @@ T = TypeVar("T")
 # Seconds. What is waited for comes within one or two on a quiet machine. A limit is only reached
 # when something is broken, so it may be far away: a busy machine must not fail a test.
 PATIENCE = 120.0
+# Seconds. The limit of what a test has hang: were it waited for, the test itself would be ended.
+NEVER = 3600.0
 
 
 def until(condition: Callable[[], T], what: object, pause: float = 0.02) -> T:

@@ -3,16 +3,18 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from hilum_lab.network.processes import available_port
+from tests import leftovers
 
 INSTALLED = Path("/usr/lib/postgresql")
 
@@ -50,6 +52,22 @@ class Postgres:
     def crash(self) -> None:
         self._run("pg_ctl", "-D", self._folder / "db", "-m", "immediate", "-w", "stop")
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """All its processes stand still, while the system takes what is sent to them."""
+        leader = int((self._folder / "db" / "postmaster.pid").read_text().split()[0])
+        os.kill(leader, signal.SIGSTOP)  # so that it begins no other
+        children = Path(f"/proc/{leader}/task/{leader}/children").read_text()
+        processes = [leader, *map(int, children.split())]
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
     def _tell(self, statement: str) -> None:
         address = {"host": "127.0.0.1", "port": self._port, "user": "hilum", "dbname": "postgres"}
         with psycopg.connect(**address, autocommit=True) as connection:
@@ -66,8 +84,7 @@ def server() -> Iterator[Postgres]:
     installed = sorted(INSTALLED.glob("*/bin/pg_ctl"))
     if not installed:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    # the user postgres may not enter pytest's folders
-    folder = Path(tempfile.mkdtemp(prefix="hilum-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=leftovers.public_folder()))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     try:

@@ -8,7 +8,6 @@ import httpx
 
 from hilum.config.site import Site
 from hilum.console.guard import cookie_name
-from hilum.people.entrance import address_of
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.people.sessions import SignInWay
@@ -22,7 +21,7 @@ def signed_in(site: Site, role: UserRole = UserRole.ADMINISTRATOR, url: str = ""
     with closing(Everybody(site.data, site.console)) as everybody:
         token = everybody.tokens.add(f"test-{secrets.token_hex(4)}", role, days=1)
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=url or address_of(site), headers=headers, timeout=60)
+    return httpx.Client(base_url=url or site.console.address, headers=headers)
 
 
 def asked(
@@ -44,5 +43,5 @@ def browse_as(
 ) -> None:
     """Have the browser of `page` be signed in as `role`."""
     key = session_of(site, role)
-    cookie = {"name": cookie_name(site.console), "value": key, "url": url or address_of(site)}
+    cookie = {"name": cookie_name(site.console), "value": key, "url": url or site.console.address}
     page.context.add_cookies([cookie])  # type: ignore[list-item]

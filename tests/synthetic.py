@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,12 +81,6 @@ def wait_for_port(port: int) -> None:
     until(lambda: listens(port), f"somebody who listens on port {port}")
 
 
-def seconds_of(pid: int | None) -> float:
-    """What a process has taken of a processor."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @dataclass
 class Running:
     """A receiver that runs in a child process."""
@@ -149,7 +143,8 @@ class Running:
         return [place for place, text in places.items() if "MARKER" in text]
 
 
-def _serve(settings: Receiver, data: Path, hints: Path, output: Path) -> None:
+def serve(settings: Receiver, data: Path, hints: Path, output: Path) -> None:
+    """Receive until SIGTERM; what is printed is in the file `output`."""
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -157,15 +152,23 @@ def _serve(settings: Receiver, data: Path, hints: Path, output: Path) -> None:
 
 
 @contextmanager
-def running_receiver(folder: Path, data: Path | None = None, **settings: Any) -> Iterator[Running]:
-    """A receiver on a free port, its inbox in `data`; stopped with SIGTERM at the end."""
+def running_receiver(
+    folder: Path,
+    data: Path | None = None,
+    serve: Callable[[Receiver, Path, Path, Path], None] = serve,
+    **settings: Any,
+) -> Iterator[Running]:
+    """A receiver on a free port, its inbox in `data`; stopped with SIGTERM at the end.
+
+    Where it is to be another one than usual, `serve` makes it so in its process.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     receiver = Receiver(**{"port": available_port(), "low_water_mb": 0, **settings})
     hints = HintReceiver(folder / "hints")
     output = folder / "receiver.output"
     data = data or folder / "data"
     process = fork_server(PROCESSES).Process(  # as `hilum serve` starts it
-        target=_serve, args=(receiver, data, folder / "hints", output)
+        target=serve, args=(receiver, data, folder / "hints", output)
     )
     process.start()
     running = Running(receiver, data, process, output)

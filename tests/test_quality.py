@@ -64,25 +64,70 @@ def test_a_name_stands_for_one_class() -> None:
     assert {name: double[name] for name in double.keys() - TWO_MEANINGS} == {}
 
 
+EVERYTHING = {"", "Exception", "BaseException"}
+PLUG_IN = "what somebody else has written, or brings, may raise anything"
+ONE_OF_MANY = "one unit of work ends with the reason, and the others go on"
+CATCHES_EVERYTHING = {  # the functions in which any error is caught, and why
+    "hilum/acts/fetching.py": {"attempt": ONE_OF_MANY},
+    "hilum/acts/requests.py": {"obey": ONE_OF_MANY},
+    "hilum/alarms/telling.py": {"tell_next": PLUG_IN},
+    "hilum/cli/further.py": {"register_all": PLUG_IN},
+    "hilum/console/drawing.py": {"draw": ONE_OF_MANY},
+    "hilum/console/mishaps.py": {"__call__": ONE_OF_MANY},
+    "hilum/hosts/beginning.py": {"_told": PLUG_IN, "_objection": PLUG_IN},
+    "hilum/hosts/elsewhere.py": {"_said": ONE_OF_MANY},
+    "hilum/hosts/inside.py": {"serve": PLUG_IN, "_run": PLUG_IN},
+    "hilum/kinds.py": {"load": PLUG_IN},
+    "hilum/logs.py": {"going_on": ONE_OF_MANY, "emit": ONE_OF_MANY},
+    "hilum/module/description.py": {"parameters_declared": PLUG_IN},
+    "hilum/module/origin.py": {"load": PLUG_IN, "_with_model": PLUG_IN},
+    "hilum/modules/onnx.py": {"session_of_site": PLUG_IN},
+    "hilum/objects/__init__.py": {"_other_notes": PLUG_IN, "_written": PLUG_IN},
+    "hilum/offline/__init__.py": {"_contained": ONE_OF_MANY},
+    "hilum/service/following.py": {"check_text": PLUG_IN},
+    "hilum/study/flow.py": {"look_at": ONE_OF_MANY, "analyse": ONE_OF_MANY, "fail": ONE_OF_MANY},
+    "hilum/study/outbox.py": {"_attempt": ONE_OF_MANY},
+    "hilum/uploading/child.py": {"_problem": ONE_OF_MANY},
+    "hilum/watching/fetching.py": {"_take": ONE_OF_MANY, "_trouble": PLUG_IN},
+    "hilum/why/archives.py": {"_ask": ONE_OF_MANY},
+    "hilum_module/serving.py": {"serve": PLUG_IN, "_run": PLUG_IN},
+}
+
+
+def test_everything_is_caught_only_around_a_plug_in_or_one_of_many() -> None:
+    """Elsewhere, the errors that can come are named, and any other one is seen."""
+    found = defaultdict(list)
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                caught = sum(map(_catches_everything, ast.walk(function)))
+                found[str(path.relative_to(ROOT / "src"))] += [function.name] * caught
+    known = {name: sorted(functions) for name, functions in CATCHES_EVERYTHING.items()}
+    assert {name: sorted(functions) for name, functions in found.items() if functions} == known
+
+
 def test_whatever_catches_everything_says_why() -> None:
-    """It stands at the border of a plug-in, or around one study, delivery or request."""
     without = []
-    for path in (ROOT / "src").rglob("*.py"):
-        text = path.read_text()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ExceptHandler) and _catches_everything(node):
-                comment = text.splitlines()[node.lineno - 1].partition("#")[2]
-                if len(comment.replace("noqa: BLE001", "").strip(" -")) < 10:
-                    without.append(f"{path.name}:{node.lineno}")
+    for name in CATCHES_EVERYTHING:
+        text = (ROOT / "src" / name).read_text()
+        for node in filter(_catches_everything, ast.walk(ast.parse(text))):
+            comment = text.splitlines()[node.lineno - 1].partition("#")[2]
+            if len(comment.replace("noqa: BLE001", "").strip(" -")) < 10:
+                without.append(f"{name}:{node.lineno}")
     assert without == []
 
 
-def _catches_everything(handler: ast.ExceptHandler) -> bool:
-    """Whether it ends any error; one that cleans up and raises it again does not."""
-    named = "" if handler.type is None else ast.unparse(handler.type)
-    last = handler.body[-1]
+def _catches_everything(node: ast.AST) -> bool:
+    """Whether it ends any error; what cleans up and raises it again does not."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        return any(ast.unparse(each) in EVERYTHING for each in node.args)
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    named = {"" if kind is None else ast.unparse(kind) for kind in kinds}
+    last = node.body[-1]
     raises_again = isinstance(last, ast.Raise) and last.exc is None
-    return named in ("", "Exception", "BaseException") and not raises_again
+    return bool(named & EVERYTHING) and not raises_again
 
 
 def test_only_weights_and_tables_of_the_standard_are_large() -> None:

@@ -1,4 +1,7 @@
-"""Takes a picture of every page of the console as it is empty, busy and broken, to be looked at.
+"""Takes a picture of every page of the console in each state, to be looked at.
+
+Empty, busy, broken (the console has died), in trouble (a module, a destination and the disk), and
+with its database away.
 
     python docs/pictures/console.py FOLDER
 
@@ -7,6 +10,7 @@ are made up. It runs in the folder of the repository, with the packages of the t
 """
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +23,12 @@ from tests.browser import Reader
 from tests.console.house import SETTINGS, House, a_house_with_file, make_busy
 from tests.signing_in import browse_as
 
+from factory import a_study, put
 from hilum.console import pages
 from hilum.console.endpoints import found_in
+from hilum.records.models.standings import DestinationStanding
+from hilum.records.states import DestinationState
+from hilum.wording import NOT_JUDGED_YET
 
 LOOKS = {  # width and height in px, and the scheme of colours
     "desktop": (1280, 800, "light"),
@@ -51,6 +59,7 @@ name = "steps"
 kind = "ups-rs"
 url = "http://pacs/dicom-web"
 """
+FULL_DISK = "receiver.low_water_mb = 99999999\n"
 ONE_OF_EACH = (  # of the pages that are about one of several
     "/modules/hippocampal-volume",
     "/network/destinations/out",
@@ -63,16 +72,40 @@ ONE_OF_EACH = (  # of the pages that are about one of several
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for state in ("empty", "busy"):
+    for state in ("empty", "busy", "troubled", "away"):
+        settings = f"{FULL_DISK if state == 'troubled' else ''}{SETTINGS}{ENDS}"
         with (
             TemporaryDirectory() as name,
-            a_house_with_file(Path(name), SETTINGS + ENDS) as house,
+            a_house_with_file(Path(name), settings, patience=1.0) as house,
             Reader() as reader,
         ):
             browse_as(reader.page, house.site, url=house.url)
-            study = make_busy(house) if state == "busy" else ""
+            study = make_busy(house) if state != "empty" else ""
+            if state == "troubled":
+                study = make_trouble(house)
+            if state == "away":
+                take_away(house)
             for path in paths(study):
                 take(reader.page, house, path, state, folder)
+
+
+def make_trouble(house: House) -> str:
+    """A destination is away, and a study waits for a module that is broken: its address."""
+    now = time.time()
+    standing = DestinationStanding("pacs", DestinationState.UNREACHABLE, now - 4000, "no answer")
+    house.records.destinations.note(standing)
+    lack = "its container image hospital/chest:4 is not on this machine"
+    why = f"{NOT_JUDGED_YET}: the module chest-radiograph cannot be used: {lack}"
+    about = {"settled_images": 0, "first_at": now - 900, "last_at": now - 800, "reason": why}
+    put(house.records, a_study(study_uid="1.2.840.77", folder="77", **about))
+    return house.records.identifiers.addresses(["1.2.840.77"])["1.2.840.77"]
+
+
+def take_away(house: House) -> None:
+    """The database of the records cannot be opened."""
+    house.records.database.close()
+    (house.site.data / "hilum.db").rename(house.site.data / "away.db")
+    (house.site.data / "hilum.db").mkdir()
 
 
 def paths(study: str) -> Iterator[str]:
@@ -88,14 +121,15 @@ def paths(study: str) -> Iterator[str]:
 
 
 def take(page: Page, house: House, path: str, state: str, folder: Path) -> None:
-    """One page in each look; a busy one is then broken, too."""
+    """One page in each look; a busy one is then broken, too, and one without records is refused."""
     name = path.strip("/").replace("/", "-") or "now"
     name = "study" if path.startswith("/studies/") else name
     for look, (width, height, scheme) in LOOKS.items():
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         answer = page.goto(house.url + path)
-        assert answer and answer.status == 200, (path, answer and answer.status)
+        expected = (200, 503) if state == "away" else (200,)
+        assert answer and answer.status in expected, (path, answer and answer.status)
         page.screenshot(path=folder / f"{name}-{state}-{look}.png", full_page=True)
         if state == "busy" and page.evaluate(SAYS_BROKEN):
             page.screenshot(path=folder / f"{name}-broken-{look}.png", full_page=True)

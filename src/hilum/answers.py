@@ -87,8 +87,15 @@ class Checked:
 
 @dataclass(frozen=True)
 class Commitment:
-    """The answer to a request for storage commitment (PS3.4 J.3.3), for the objects it names."""
+    """The answer to a request for storage commitment (PS3.4 J.3.3), for the objects it names.
+
+    `kept` are those that it commits itself to, and does not say to have failed as well.
+    """
 
     transaction_uid: str
     committed: tuple[str, ...]  # SOP Instance UIDs
     failed: Mapping[str, int]  # SOP Instance UID: Failure Reason (PS3.3 C.14.1.1)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        return frozenset(self.committed) - self.failed.keys()

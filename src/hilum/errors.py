@@ -41,6 +41,7 @@ from pathlib import Path
 from types import FrameType
 
 INSTALLED = {"site-packages", "dist-packages"}
+MOST_LINES = 5  # on the way to an error
 LIBRARIES = (sysconfig.get_path("stdlib"), Path(__file__).parent)
 
 RECOVER = (
@@ -195,6 +196,21 @@ def where(error: BaseException, package: str = "") -> str:
     last = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     place = (package and line_of_module(error, package)) or last
     return f"{type(error).__name__} in {place}" if place else type(error).__name__
+
+
+def way_to(error: BaseException) -> str:
+    """The same, and by which lines of ours it was reached, the last first.
+
+    Without the line that has caught it.
+    """
+    lines = [
+        f"{Path(frame.f_code.co_filename).name}, line {line}"
+        for frame, line in [*traceback.walk_tb(error.__traceback__)][1:]
+        if f"{frame.f_globals.get('__name__', '')}.".startswith("hilum.")
+    ]
+    said = where(error)
+    ours = [line for line in reversed(lines) if not said.endswith(f" in {line}")]
+    return ", reached by ".join([said, *ours[:MOST_LINES]])
 
 
 def is_said_by_us(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """Patient data are their owner's alone: what others may not read, they cannot lose."""
 
 import os
+import pwd
 import shlex
 import stat
 from contextlib import suppress
@@ -20,6 +21,35 @@ def make_private(folder: Path) -> None:
     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     with suppress(PermissionError):  # it is somebody else's
         folder.chmod(OWNER_ONLY)
+
+
+def denied(error: OSError, path: Path) -> str:
+    """Why `path` cannot be had, and whose it is where that is why."""
+    problem = error.strerror or type(error).__name__
+    if isinstance(error, PermissionError) and (owner := _owner_of(path)):
+        problem = (
+            f"{problem}: it belongs to {owner}, so run this as {owner} (`sudo -u {owner} ...`)"
+        )
+    return problem
+
+
+def _owner_of(path: Path) -> str:
+    """The user to whom the first of `path` and the folders around it belongs that can be seen.
+
+    "" if that is us.
+    """
+    for seen in (path, *path.absolute().parents):
+        with suppress(OSError):
+            owner = seen.stat().st_uid
+            return "" if owner == os.geteuid() else _name_of(owner)
+    return ""
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"the user {user}"
 
 
 def open_to_others(folder: Path) -> str:

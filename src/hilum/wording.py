@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 from collections.abc import Collection, Iterable
 
 IN_ITS_TURN = (  # where the results of a study go one after the other
@@ -25,6 +26,11 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{number} {noun[:-1]}ies"
     return f"{number} {noun}s"
+
+
+def moment(at: float) -> str:
+    """A time (s since 1970) as people write it."""
+    return time.strftime("%F %R", time.localtime(at))
 
 
 def printable(text: str, instead: str = " ") -> str:
@@ -57,6 +63,15 @@ def clauses(*parts: str) -> str:
     """`parts` as one sentence, also where one of them came with a full stop of its own."""
     *before, last = (part for part in parts if part)
     return "; ".join([*(re.sub(r"(?<!\.)\.$", "", part) for part in before), last])
+
+
+def waits_for(reason: str, patience: float) -> str:
+    """What a study waits for that is not decided on, as a clause; "" if it says no `reason`.
+
+    Without any `patience` (s) it waits for no images: the reason says what it cannot be judged for.
+    """
+    said = "more images are waited for: " if patience else "the study "
+    return f"{said}{reason}" if reason else ""
 
 
 def listed(names: Iterable[str]) -> str:

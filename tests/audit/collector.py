@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from hilum.config.audit import SyslogSettings
 from hilum.config.tls import Tls
 from tests.answering import answering
+from tests.patience import PATIENCE
 
 HEADER = re.compile(
     rb"<(?P<priority>\d{1,3})>1 "
@@ -64,7 +65,7 @@ def collector(context: ssl.SSLContext, port: int = 0) -> Iterator[Collector]:
     made = Collector()
 
     class Handler(socketserver.StreamRequestHandler):
-        timeout = 30
+        timeout = PATIENCE
 
         def handle(self) -> None:
             made.connections += 1
@@ -96,5 +97,7 @@ def collector(context: ssl.SSLContext, port: int = 0) -> Iterator[Collector]:
         yield made
 
 
-def settings_for(port: int, ca: Path) -> SyslogSettings:
-    return SyslogSettings(host="127.0.0.1", port=port, tls=Tls(ca_file=ca), timeout_seconds=20)
+def settings_for(port: int, ca: Path, seconds: float = PATIENCE) -> SyslogSettings:
+    """Those of a collector at `port`, for each of whose answers we wait so many `seconds`."""
+    tls = Tls(ca_file=ca)
+    return SyslogSettings(host="127.0.0.1", port=port, tls=tls, timeout_seconds=seconds)

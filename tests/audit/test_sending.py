@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from hilum.config.audit import AuditSettings, SyslogSettings
 from hilum.config.tls import Tls
 from hilum_lab.network.processes import available_port
 from tests.certificates import SelfSigned
-from tests.patience import until
+from tests.patience import NEVER, until
 
 from .collector import Collector, collector, settings_for
 from .trails import ALICE, DAY, STUDY, Clock, a_note, auditor, fill
@@ -177,13 +176,11 @@ def test_a_collector_that_hangs_holds_up_nobody(tmp_path: Path, certificate: Sel
         collector(certificate.context) as peer,
         auditor(tmp_path / "data", Clock()) as made,
     ):
-        hanging = settings_for(silent.getsockname()[1], certificate.certificate)
+        hanging = settings_for(silent.getsockname()[1], certificate.certificate, NEVER)
         good = settings_for(peer.port, certificate.certificate)
         settings = AuditSettings(syslog=(hanging, good), file=tmp_path / "messages.xml")
         AuditKeeper(settings, made, Clock()).start()
-        started = time.monotonic()
         made.note(AuditedAct.RETRY, ALICE, STUDY)
-        assert time.monotonic() - started < 5
         until(lambda: peer.messages, "the message")
         until(lambda: (tmp_path / "messages.xml").exists(), "the line")
         made.note(AuditedAct.CANCEL, ALICE, STUDY)
@@ -234,9 +231,9 @@ def test_what_a_collector_has_not_got_is_not_purged(
 
 
 def test_six_months_are_kept_at_least() -> None:
-    with pytest.raises(Exception, match="greater than or equal to 183"):
+    with pytest.raises(Exception, match="183 or more"):
         parse({"audit": {"keep_days": 100}})
     with pytest.raises(Exception, match="same host and port"):
         parse({"audit": {"syslog": [{"host": "a"}, {"host": "a"}]}})
-    with pytest.raises(Exception, match=r"unknown setting audit\.syslog\.0\.hots, did you mean"):
+    with pytest.raises(Exception, match=r"audit\.syslog 1: unknown setting hots, did you mean"):
         parse({"audit": {"syslog": [{"host": "a", "hots": "a"}]}})

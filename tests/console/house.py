@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import httpx
@@ -149,15 +150,17 @@ def make_busy(house: House) -> str:
 
 
 @contextmanager
-def a_house_with_file(tmp_path: Path, settings: str = SETTINGS) -> Iterator[House]:
-    """One whose `settings` stand in a file that can be changed."""
+def a_house_with_file(
+    tmp_path: Path, settings: str = SETTINGS, patience: float = inf
+) -> Iterator[House]:
+    """One whose `settings` stand in a file that can be changed; its records have `patience` (s)."""
     (tmp_path / "data").mkdir(mode=0o700)
     file = SettingsFile(tmp_path / "hilum.toml")
     file.path.write_text(settings.format(folder=tmp_path))
     site = load(file.path)
     SettingsVersions(site.data).keep(file.read().text, 1.0)
     with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        closing(Records(f"sqlite:///{site.data}/hilum.db", patience)) as records,
         serving(site, records, file=file) as url,
     ):
         yield House(site, records, url)

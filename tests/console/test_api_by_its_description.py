@@ -80,7 +80,7 @@ class InProcess:
 
     def __init__(self, application: FastAPI, runner: asyncio.Runner) -> None:
         here = httpx.ASGITransport(application, raise_app_exceptions=False, client=("127.0.0.1", 1))
-        self._client = httpx.AsyncClient(transport=here, base_url="http://127.0.0.1", timeout=60)
+        self._client = httpx.AsyncClient(transport=here, base_url="http://127.0.0.1")
         self._runner = runner
 
     def request(self, method: str, path: str, **words: Any) -> httpx.Response:

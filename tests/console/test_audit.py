@@ -106,7 +106,7 @@ def test_only_administrators_may(site: Site, url: str) -> None:
 
 def as_administrator(site: Site, url: str) -> httpx.Client:
     cookies = {cookie_name(site.console): session_of(site)}
-    return httpx.Client(base_url=url, cookies=cookies, headers={"Origin": url}, timeout=60)
+    return httpx.Client(base_url=url, cookies=cookies, headers={"Origin": url})
 
 
 def token_in(page: str) -> str:
@@ -187,7 +187,7 @@ def test_a_trail_that_cannot_be_read_is_said(site: Site, url: str) -> None:
 def test_who_signs_in_who_tries_to_and_who_signs_out(site: Site, url: str) -> None:
     with closing(Everybody(site.data, site.console)) as everybody:
         everybody.accounts.add("carol", UserRole.READER, "correct horse battery staple")
-    with httpx.Client(base_url=url, headers={"Origin": url}, timeout=60) as client:
+    with httpx.Client(base_url=url, headers={"Origin": url}) as client:
         wrong = {"name": "carol", "password": "guessed"}
         assert client.post("/login", data=wrong).status_code == 401
         right = {"name": "carol", "password": "correct horse battery staple"}

@@ -104,7 +104,7 @@ def test_over_tls_the_cookie_goes_nowhere_else(tmp_path: Path) -> None:
     tls = {"certificate_file": made.certificate, "key_file": made.key}
     with console(tmp_path, tls=tls) as (site, url):
         trust = ssl.create_default_context(cafile=made.certificate)
-        with httpx.Client(base_url=url, verify=trust, timeout=60) as client:
+        with httpx.Client(base_url=url, verify=trust) as client:
             done = client.post("/login", data={"name": "anna", "password": GOOD})
             name, _, rest = done.headers["set-cookie"].partition("=")
             assert name == "__Host-hilum"
@@ -175,7 +175,7 @@ def test_behind_a_reverse_proxy_everybody_signs_in(tmp_path: Path) -> None:
     ):
         trust = ssl.create_default_context(cafile=tmp_path / "server.pem")
         named = {"Host": "hilum.example"}
-        with httpx.Client(base_url=front, verify=trust, headers=named, timeout=60) as client:
+        with httpx.Client(base_url=front, verify=trust, headers=named) as client:
             assert client.get("/").status_code == 303
             key = entrance(site, 60, "root").partition("#")[2]
             assert ELSEWHERE in client.post("/enter", data={"key": key}).text
@@ -207,7 +207,6 @@ def test_only_a_known_proxy_says_who_asks(
                 f"{url}/login",
                 data={"name": f"name{number}", "password": "wrong"},
                 headers={"X-Forwarded-For": f"198.51.100.{number}"},
-                timeout=60,
             ).status_code
             for number in range(2)
         ]

@@ -73,7 +73,7 @@ def sign_in_there(reader: Reader, url: str, name: str) -> None:
 def test_a_radiologist_comes_in_and_nobody_else_does(url: str) -> None:
     with Reader() as reader:
         sign_in_there(reader, url, "anna")
-        reader.page.wait_for_url(f"{url}/studies", timeout=40_000)
+        reader.page.wait_for_url(f"{url}/studies", timeout=1000 * PATIENCE)
         reader.page.goto(url)
         reader.page.wait_for_selector("text=anna, reader")
     with Reader() as reader:

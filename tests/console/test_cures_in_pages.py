@@ -32,6 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ("hilum release 12345678", "Send again", "/studies/k7q2"),
         ("hilum decide 1.2.3", "Patients of study k7q2", "/studies/k7q2/patients"),
         ("hilum retry 12345678", "Run again", "/studies/k7q2"),
+        ("hilum begin 12345678", "Begin now", "/studies/k7q2"),
         ("hilum rerun 1.2.3", "Run again", "/studies/k7q2"),
         ("hilum analyse --incomplete 1.2.3", "Analyse what is here", "/studies/k7q2"),
         ("hilum fetch", "Why not?", "/why"),

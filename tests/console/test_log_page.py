@@ -17,6 +17,7 @@ from hilum.inbox import Inbox
 from hilum.logs import SharedLog, also_logging
 from hilum.people.roles import UserRole
 from hilum.records.states import WorkitemState
+from tests.effort import little_memory
 
 from .house import House
 
@@ -110,9 +111,8 @@ def test_a_line_that_never_ends_is_read_within_bounds(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     line = line_of(1, random.Random(1))
     (tmp_path / "logs" / "hilum.log").write_bytes(line.encode() + b"\0" * (40 << 20))
-    before = time.process_time()
-    page = read_page(tmp_path, EVERYTHING, 10)
-    assert time.process_time() - before < 20
+    with little_memory():
+        page = read_page(tmp_path, EVERYTHING, 10)
     assert numbers(page.lines) in ([1], [])
 
 

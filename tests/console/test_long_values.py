@@ -19,6 +19,7 @@ from hilum.audit.entry import Origin
 from hilum.console import pages
 from hilum.console.endpoints import found_in
 from hilum.dicom.part10 import as_file
+from hilum.dicom.uids import MADE_UP
 from hilum.inbox import Inbox, Intake
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
@@ -40,6 +41,7 @@ from hilum.study.verdict import Verdict
 from hilum.summary.finding import FindingSummary
 from hilum.summary.numbers import TableSummary
 from hilum.summary.pictures import CurveSummary, PlotSummary
+from hilum.wording import NOT_JUDGED_YET
 from tests.browser import CHROMIUM
 from tests.drawn import every
 from tests.signing_in import browse_as
@@ -153,6 +155,7 @@ def fill(house: House) -> dict[str, str]:
         )
         records.assessments.add(read)
         _withdrawn_by(house, item.id, uid)
+    records.studies.reviewed(uid, 3, at, 0, reason=f"{NOT_JUDGED_YET}: {LONGER}")
     note = replace(full, id=f"{uid}.7", kind=WorkitemKind.WITHDRAWAL, state=WorkitemState.PARKED)
     put(records, note, a_workitem(id=f"{uid}.8", study_uid=uid, superseded_by=item.id, **told))
     for kind, name in ((PausedKind.DESTINATION, NAME), (PausedKind.SOURCE, NAME[1:])):
@@ -189,6 +192,7 @@ def addresses(house: House, page: Page, of: dict[str, str]) -> Iterator[str]:
         "/finds/{number}": _find(house, page),
         "/fetches/lists/{number}": _fetch(house, page),
         "/modules/{name}": "/modules/chest-radiograph",
+        "/upload/made-up/{study_uid}": f"/upload/made-up/{MADE_UP}{'1' * 20}",
         "/network/add/{place}/{kind}": "/network/add/destinations/dimse",
         "/network/sources/{name}": f"/network/sources/{NAME[1:]}",
         "/network/worklists/{name}": f"/network/worklists/{NAME[2:]}",

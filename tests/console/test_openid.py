@@ -61,7 +61,7 @@ def url(site: Site, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def browser(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -136,7 +136,7 @@ def test_a_role_may_stand_below_other_claims_or_apart_from_the_token(
     with (
         closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records,
         serving(site, records) as url,
-        httpx.Client(base_url=url, timeout=60) as browser,
+        httpx.Client(base_url=url) as browser,
     ):
         provider.person = {"sub": "4711", "realm_access": {"roles": ["radiology"]}}
         browser.get(way_back(browser))
@@ -226,7 +226,7 @@ def test_a_stranger_cannot_finish_the_way_of_somebody_else(
 ) -> None:
     """Nor make somebody finish the stranger's, and work under a wrong name."""
     back = way_back(browser)
-    with httpx.Client(base_url=url, timeout=60) as other:
+    with httpx.Client(base_url=url) as other:
         assert other.get(back).status_code == 502  # without a cookie
         way_back(other)
         assert other.get(back).status_code == 502  # with the cookie of another way

@@ -3,10 +3,13 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi.responses import StreamingResponse
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
@@ -15,10 +18,11 @@ from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, Obj
 from hilum.cli import app
 from hilum.config import parse
 from hilum.console.endpoints import pages
+from hilum.console.rendering import person
 from hilum.people.roles import Permission, UserRole
 from hilum.records import Records
 from hilum.records.models.requests import Wish
-from hilum.records.models.standings import DestinationStanding, NotedPause
+from hilum.records.models.standings import DestinationStanding, Executor, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -38,6 +42,8 @@ from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSumma
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
 from hilum.wording import NOT_JUDGED_YET
+from tests.patience import PATIENCE
+from tests.postgres import Postgres
 from tests.signing_in import signed_in
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -166,7 +172,7 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
         assert client.post(path, data={**form, "action": "release"}).status_code == 409
         assert client.post(path, data={**form, "workitem": "1.2"}).status_code == 404
         assert house.records.requests.waiting() == []
-        done = client.post(path, data={**form, "reason": "wrong side"}, timeout=30)
+        done = client.post(path, data={**form, "reason": "wrong side"})
         assert done.status_code == 303
         assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
     [asked] = house.records.requests.waiting()
@@ -207,7 +213,7 @@ def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(hous
     uid = house.records.identifiers.study_at(address)
     form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
     with house.client(UserRole.OPERATOR) as client:
-        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+        client.post(f"/studies/{address}/acts", data=form)
     house.records.moves.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
     said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
     assert len(said.findall(house.get(f"/studies/{address}"))) == 2
@@ -250,7 +256,7 @@ def test_structures_without_a_measurement_of_their_own_are_told_with_their_volum
     shown = text_of(page)
     assert "Volumes of 103 structures" in shown
     assert "<details>" in page, "so many are shown when they are asked for"
-    assert "Structure 104 104.00 mL" in shown
+    assert "Structure 104 104.0 mL" in shown, "as reports print it"
     assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
     assert "104 structures" not in shown
 
@@ -318,7 +324,7 @@ def test_statistics_are_the_same_as_a_picture_a_table_and_csv(house: House) -> N
 
 def test_a_destination_is_tested_from_its_page(house: House) -> None:
     with house.client() as client:
-        answer = client.post("/network/destinations/out/test", timeout=30)
+        answer = client.post("/network/destinations/out/test")
         assert answer.status_code == 200
         assert 'class="state well"' in answer.text
         assert client.post("/network/destinations/none/test").status_code == 404
@@ -332,7 +338,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
             client.get(f"/studies/{address}")
         client.post("/finds", data={"patient_id": "MARKERID"})
         form = {"action": "rerun"}
-        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+        client.post(f"/studies/{address}/acts", data=form)
     with house.client(UserRole.VIEWER) as client:
         client.get(f"/studies/{address}")  # sees no patient
     with closing(AuditStore(audit_file(house.site.data))) as store:
@@ -378,7 +384,7 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
         assert of_study["actions"] == ["rerun", "analyse"]
         assert offered["actions"] == ["send on", "withdraw"]
         wanted = {"workitem": offered["workitem"], "action": "send on", "destinations": ["out"]}
-        reply = client.post(path, json=wanted, timeout=30).json()
+        reply = client.post(path, json=wanted).json()
         assert (reply["done"], reply["request"]) == (True, 1)
         assert client.post(path, json={**wanted, "action": "withdraw"}).status_code == 422
         assert client.post(path, json={**wanted, "action": "analyse"}).status_code == 422
@@ -389,6 +395,17 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.workitem_id) == (RequestAction.SEND_ON, f"{uid}.1")
     assert asked.wish == Wish(destinations=("out",))
+
+
+def test_now_does_not_call_well_what_waits_for_a_person(tmp_path: Path) -> None:
+    with a_house(tmp_path) as house:
+        house.study(WorkitemState.HELD)
+        house.study(WorkitemState.RUNNING)
+        house.records.executors.beat(Executor("1", "worker", "here", 1, "1", time.time()))
+        shown = house.get("/")
+    assert "Something needs a person: images are missing in 1 study." in text_of(shown)
+    assert '<a href="/studies?state=held"><b>1</b> held</a>' in shown
+    assert '<span class="number"><a href="/studies?state=running">1</a></span>' in shown
 
 
 def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
@@ -484,13 +501,24 @@ def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: H
     assert audited_fetch(house.site, "out", "A77") == by_number
 
 
-def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
+def test_a_page_that_fails_says_so_in_our_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = pages()
 
     @broken.get("/broken", Permission.LOOK)
     @broken.get("/api/v1/broken", Permission.LOOK)
+    @broken.get("/broken/{name}", Permission.LOOK)
     def fails() -> None:
         raise ValueError(HIDDEN)
+
+    @broken.get("/half", Permission.LOOK)
+    def fails_late() -> StreamingResponse:
+        def parts() -> Iterator[bytes]:
+            yield b"a part"
+            raise ValueError(HIDDEN)
+
+        return StreamingResponse(parts())
 
     (tmp_path / "data").mkdir(mode=0o700)
     site = parse({"data": str(tmp_path / "data")})
@@ -499,13 +527,23 @@ def test_a_page_that_fails_says_so_in_our_words(tmp_path: Path) -> None:
         serving(site, records, [broken]) as url,
         signed_in(site, UserRole.VIEWER, url) as client,
     ):
-        client.headers["Connection"] = "close"  # as the server does after a mistake
         page = client.get("/broken", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/broken")
+        assert client.get("/broken/Marker").status_code == 500
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/half")
     assert (page.status_code, answer.status_code) == (500, 500)
     assert "Hilum has made a mistake here: its log says where" in page.text
     assert answer.json()["detail"].startswith("Hilum has made a mistake here")
     assert HIDDEN not in page.text + answer.text
+    assert page.headers["X-Content-Type-Options"] == "nosniff", "it is protected as any page"
+    said = [(one.name, one.getMessage(), one.exc_info) for one in caplog.records]
+    ours = [text for name, text, _ in said if name == "hilum.console.mishaps"]
+    routes = ("/broken", "/api/v1/broken", "/broken/{name}", "/half")
+    assert [text.partition(": ")[0] for text in ours] == [f"GET {of} failed" for of in routes]
+    assert all("ValueError in test_pages.py, line " in text for text in ours)
+    assert not any(stack for _, _, stack in said) and HIDDEN not in caplog.text
+    assert "Marker" not in caplog.text
 
 
 def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: Path) -> None:
@@ -515,19 +553,55 @@ def test_records_that_do_not_answer_are_said_and_the_page_comes_back(tmp_path: P
     with (
         closing(Records(f"sqlite:///{file}", patience=0.1)) as records,
         serving(site, records) as url,
-        signed_in(site, UserRole.VIEWER, url) as client,
+        signed_in(site, UserRole.OPERATOR, url) as client,
     ):
         records.database.close()
         file.rename(tmp_path / "away.db")
         file.mkdir()
         page = client.get("/studies", headers={"Accept": "text/html"})
         answer = client.get("/api/v1/studies")
-        assert (page.status_code, answer.status_code) == (503, 503)
-        assert "The records do not answer" in page.text and "look at the database" in page.text
+        act = client.post("/why", data={"wanted": "1.2.3456"}, headers={"Accept": "text/html"})
+        assert (page.status_code, answer.status_code, act.status_code) == (503, 503, 503)
+        for shown in (page, act):
+            assert "The records do not answer" in shown.text
+            assert "look at the database" in shown.text
+        assert 'http-equiv="refresh"' in page.text, "it looks again by itself"
+        assert 'http-equiv="refresh"' not in act.text, "what was typed is not sent again"
         assert answer.json()["detail"].startswith("the records do not answer")
         file.rmdir()
         (tmp_path / "away.db").rename(file)
         assert client.get("/studies").status_code == 200
+
+
+def test_a_page_waits_no_longer_for_a_database_that_was_stopped(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    site = parse({"data": str(data)})
+    with (
+        closing(Records(postgres.database(), patience=0.5)) as records,
+        serving(site, records) as url,
+        signed_in(site, UserRole.VIEWER, url) as client,
+    ):
+        assert client.get("/studies").status_code == 200
+        with postgres.silent():
+            page = client.get("/studies", headers={"Accept": "text/html"}, timeout=PATIENCE)
+            answer = client.get("/api/v1/studies", timeout=PATIENCE)
+        assert (page.status_code, answer.status_code) == (503, 503)
+        assert "The records do not answer" in page.text and "look at the database" in page.text
+        assert client.get("/studies").status_code == 200
+
+
+def test_a_study_says_on_its_page_what_it_waits_for_or_lacks(house: House) -> None:
+    about = {"reason": "T1: 2 slices missing", "patience": 120.0, "last_at": time.time()}
+    put(house.records, a_study(study_uid="1.2.78", settled_images=0, **about))
+    lacking = house.study(WorkitemState.NOT_APPLICABLE)
+    waiting = house.records.identifiers.addresses(["1.2.78"])["1.2.78"]
+    with house.client(UserRole.OPERATOR) as client:
+        shown = text_of(client.get(f"/studies/{waiting}").text)
+        assert "More images are waited for: T1: 2 slices missing, silent for 0 of 120 s." in shown
+        assert "No series for m came." in text_of(client.get(f"/studies/{lacking}").text)
 
 
 def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
@@ -536,5 +610,33 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
     address = house.records.identifiers.addresses(["1.2.77"])["1.2.77"]
     with house.client(UserRole.OPERATOR) as client:
         shown = text_of(client.get(f"/studies/{address}").text)
-    assert "Nothing is decided yet. Why not? says what it waits for" in shown
+        found = text_of(client.get("/studies?state=cannot+be+judged").text)
+        now = text_of(client.get("/").text)
+    assert "The study cannot be judged yet: the module m cannot be used." in shown
+    assert "What to do Have the module work again" in shown
+    assert "1 cannot be judged" in now and "the module m cannot be used" in found
     assert "images may still come" not in shown and "more images" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ("Müller^Jörg^^von^Dr.", "Müller Jörg von Dr."),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada Tarou (山田 太郎, やまだ たろう)"),
+        ("=山田^太郎", "山田 太郎"),
+        ("Wang^XiaoDong=王^小东=", "Wang XiaoDong (王 小东)"),
+        ("", ""),
+        ("^^^^", ""),
+    ],
+)
+def test_a_name_is_written_as_people_do(stated: str, written: str) -> None:
+    assert person(stated) == written
+
+
+def test_pages_where_images_come_in_say_that_the_disk_has_no_room(tmp_path: Path) -> None:
+    low = {"receiver": {"low_water_mb": 1 << 40}}
+    with a_house(tmp_path, **low) as house, house.client() as client:
+        shown = {path: text_of(client.get(path).text) for path in ("/", "/network", "/upload")}
+    assert "Something needs a person: the disk has too little room." in shown["/"]
+    assert "no room The disk of the data folder has too little room" in shown["/network"]
+    assert "too little room: no image is taken in until there is more" in shown["/upload"]

@@ -36,7 +36,7 @@ def chief(url: str, site: Site, everybody: Everybody) -> Iterator[httpx.Client]:
     key = everybody.sessions.begin(SignInWay.PASSWORD, "chief", UserRole.ADMINISTRATOR)
     cookies = {cookie_name(site.console): key}
     headers = {"X-Hilum-Token": form_token(key)}
-    with httpx.Client(base_url=url, cookies=cookies, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=url, cookies=cookies, headers=headers) as client:
         yield client
 
 

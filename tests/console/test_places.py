@@ -50,7 +50,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
     with house.client() as client:
-        client.timeout = httpx.Timeout(60)
         yield client
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.datastructures import FormData
 
 from factory import a_study, mr_slices, put, write
 from hilum.audit import AuditedAct, AuditOutcome, AuditStore, audit_file
 from hilum.config import load
 from hilum.config.file import SettingsFile
+from hilum.config.site import Rule
 from hilum.config.versions import SettingsVersions
+from hilum.console.forms import fields_of, values_of
 from hilum.inbox import Inbox
 from hilum.people.roles import UserRole
 from hilum.records.states import RequestAction
@@ -105,11 +108,11 @@ def test_the_second_of_two_editors_is_refused_and_keeps_their_words(house: House
         ("series", "SeriesDescription", "Each line as in"),
         ("series", "SeriesDescription = (", "not a regular expression"),
         ("quiet_seconds", "soon", "A number, not"),
-        ("quiet_seconds", "-1", "greater than 0"),
-        ("name", "my rule", "pattern"),
+        ("quiet_seconds", "-1", "More than 0 is needed"),
+        ("name", "my rule", "A name has 1 to 32 letters"),
         ("priority", "NOW", "STAT"),
         ("module", "nothing", "not installed"),
-        ("name", f"{HIDDEN}", "pattern"),
+        ("name", f"{HIDDEN}", "A name has 1 to 32 letters"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(
@@ -124,6 +127,15 @@ def test_what_is_wrong_is_said_at_its_field(
         assert f'aria-describedby="field-{field}-help field-{field}-problem"' in answer.text
     assert "<script>document" not in answer.text
     assert file_of(house).read().text == before
+
+
+def test_parameters_keep_their_types_in_a_form() -> None:
+    parameters = {"threshold": 0.5, "sides": ["left", "right"], "colour": "red", "fast": True}
+    [field] = [one for one in fields_of(Rule, {"parameters": parameters}) if one.shape == "values"]
+    assert field.text.splitlines()[0] == "threshold = 0.5"
+    typed = field.text.replace('"red"', "blue")  # quotes are easily forgotten
+    sent = FormData({"module": "m", "parameters": typed})
+    assert values_of(Rule, sent, {})["parameters"] == parameters | {"colour": "blue"}
 
 
 def test_a_rule_is_changed_as_text_added_and_removed(house: House) -> None:

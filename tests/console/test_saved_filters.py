@@ -32,7 +32,7 @@ class Browser:
     def __init__(self, house: House, role: UserRole, name: str) -> None:
         key = session_of(house.site, role, name)
         self.token = form_token(key)
-        self.client = httpx.Client(base_url=house.url, follow_redirects=True, timeout=60)
+        self.client = httpx.Client(base_url=house.url, follow_redirects=True)
         self.client.cookies.set(cookie_name(house.site.console), key)
 
     def get(self, path: str) -> str:

@@ -24,9 +24,10 @@ from hilum.config import parse
 from hilum.console.guard import cookie_name
 from hilum.console.known import KnownModules
 from hilum.dicom.instance import Instance
+from hilum.dicom.made_up import VOLUMES
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
-from hilum.dicom.uids import derived_uid
+from hilum.dicom.uids import MADE_UP, derived_uid
 from hilum.inbox import Inbox
 from hilum.module import Input
 from hilum.modules.chest import ChestRadiograph
@@ -36,9 +37,11 @@ from hilum.people.sessions import form_token
 from hilum.processes.process import fork_server
 from hilum.records import Records
 from hilum.uploading import child
-from hilum.uploading.made_up import VOLUMES, can_be_made_for, made_up_study
+from hilum.uploading.made_up import can_be_made_for, made_up_study
+from hilum_lab.network.processes import available_port
 from tests.patience import until
 from tests.signing_in import session_of, signed_in
+from tests.synthetic import running_receiver
 
 from .house import House, a_house
 from .serving import serving
@@ -61,7 +64,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
     with house.client(UserRole.OPERATOR) as client:
-        client.timeout = httpx.Timeout(60)
         yield client
 
 
@@ -268,7 +270,7 @@ def test_two_at_once_and_not_too_many(
 def test_the_form_needs_no_scripts(house: House, slices: list[bytes]) -> None:
     key = session_of(house.site, UserRole.OPERATOR)
     fields = {"form_token": form_token(key), "destination": "out", "images": "yes"}
-    with httpx.Client(base_url=house.url, timeout=60) as browser:
+    with httpx.Client(base_url=house.url) as browser:
         browser.cookies.set(cookie_name(house.site.console), key)
         files = {"file": ("Name^Of^Patient.zip", zipped(slices))}
         answer = browser.post("/upload", data=fields, files=files)
@@ -348,3 +350,37 @@ def test_a_made_up_study_goes_the_way_of_an_upload_and_its_results_nowhere(tmp_p
         assert len(images) == 4
         chosen = records.uploads.get(images[0].study_uid)
         assert chosen and chosen.destinations == ()
+        assert chosen.study_uid.startswith(MADE_UP), "so that it counts nowhere"
+
+
+def test_a_made_up_study_goes_to_the_receiver_as_a_scanner_sends_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    port, low = available_port(), {"low_water_mb": 0, "allowed_callers": ["MR1"]}
+    site = parse({"data": str(tmp_path / "data"), "receiver": {"port": port, **low}})
+    need = Input("MR", slices=(4, 4), extent=(16, 16))
+    modules = KnownModules(needs={"m": {"series": need}})
+    wanted = {"module": "m", "receiver": "yes"}
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records, modules=modules) as url,
+        signed_in(site, UserRole.OPERATOR, url) as client,
+    ):
+        assert "by the receiver, as a scanner would" in client.get("/upload").text
+        away = client.post("/upload/made-up", data=wanted)
+        assert (away.status_code, "cannot be reached" in away.text) == (409, True), away.text
+        with running_receiver(tmp_path / "receiver", site.data, **vars(site.receiver)):
+            begun = client.post("/upload/made-up", data=wanted)
+        page = begun.headers["Location"]
+        assert "The receiver has taken all images" in client.get(page).text
+        images = [Instance.read(path) for path in site.data.rglob("incoming/*/*.dcm")]
+        uid = images[0].study_uid
+        assert (len(images), page) == (4, f"/upload/made-up/{uid}")
+        chosen = records.uploads.get(uid)
+        assert chosen and chosen.destinations == (), "its results go nowhere"
+        put(records, a_study(study_uid=uid))
+        address = records.identifiers.addresses([uid])[uid]
+        assert client.get(page).headers["Location"] == f"/studies/{address}"
+        assert client.get("/upload/made-up/1.2").status_code == 404
+    with closing(AuditStore(audit_file(site.data))) as store:
+        noted = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.UPLOADED]
+    assert [entry.study_uid for entry in noted][-1] == uid

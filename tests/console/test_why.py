@@ -88,7 +88,7 @@ def test_the_api_says_what_the_command_says(site: Site, records: Records) -> Non
     ]
     with serving(site, records) as url, signed_in(site, url=url) as client:
         assert client.post("/api/v1/why", json={"wanted": " A77 "}).json() == said
-        asked = client.post("/api/v1/why/archives", json={"wanted": "A99"}, timeout=60)
+        asked = client.post("/api/v1/why/archives", json={"wanted": "A99"})
         (line,) = map(json.loads, asked.text.splitlines())
         assert line["answer"]["holding"] == "has it"
         assert line["explanation"]["sentence"].startswith(
@@ -149,3 +149,19 @@ def test_the_page_answers_and_adds_what_archives_say(
         page.wait_for_selector("text=3 images fetched from pacs.")
         assert reader.errors == []
         assert not [address for address in asked if re.search("A77|A99|Marker", address)]
+
+
+def test_what_is_source_and_destination_answers_once(site: Site, archive: Orthanc) -> None:
+    file = site.data.parent / "hilum.toml"
+    source = {"name": "pacs", "kind": "orthanc", "url": archive.url}
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
+    file.write_text(f"{file.read_text()}[[source]]\n{lines}")
+    with closing(Records(f"sqlite:///{site.data}/hilum.db")) as records:
+        told = CliRunner().invoke(app, ["why", "A00", "--config", str(file)])
+        assert told.stdout.count("pacs does not have it.") == 1, told.output
+        both = parse({**site.model_dump(mode="json", exclude_unset=True), "source": [source]})
+        with serving(both, records) as url, signed_in(both, url=url) as client:
+            shown = client.post("/why", data={"wanted": "A00"}).text
+            assert shown.count('hx-post="/why/archives/pacs"') == 1
+            answered = client.post("/why/archives/pacs", data={"wanted": "A00"}).text
+            assert answered.count("does not have it") == 1

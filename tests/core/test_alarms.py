@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory import a_delivery, a_workitem, put
+from factory import a_delivery, a_study, a_workitem, put
 from hilum.alarms import Alarm, alarms_now, registry, views_of
 from hilum.alarms.alarm import MOST_NAMED
 from hilum.alarms.log import AlarmLog
@@ -51,6 +51,7 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
 from hilum.summary.numbers import MeasurementSummary
 from hilum.summary.remarks import NoteSummary, RefusalSummary
+from hilum.wording import NOT_JUDGED, NOT_JUDGED_NOW, NOT_JUDGED_YET
 from tests.certificates import SelfSigned
 from tests.drawn import examples
 
@@ -61,6 +62,7 @@ MEASUREMENT = MeasurementSummary("Volume", 1.0, "ml")
 WELL = {"state": WorkitemState.COMPLETED, "findings": (MEASUREMENT, NOTE)}
 EMPTY = {"state": WorkitemState.DELIVERING, "findings": ()}
 DAY = 24 * 3600
+NOW = 1_800_000_000.0
 
 
 @pytest.fixture
@@ -77,16 +79,16 @@ def alarms_after(
         {"data": str(tmp_path), "receiver": {"low_water_mb": 0}, "rule": [{"module": "tiny"}]}
     )
     for number, outcome in enumerate(outcomes):
-        created = time.time() - ago + number
+        created = NOW - ago + number
         put(records, a_workitem(id=f"w{number}", module="tiny", created=created, **outcome))
-    AlarmLog(site, records).check()
-    return [alarm for alarm in alarms_now(site, records) if alarm.name == "module tiny"]
+    AlarmLog(site, records, lambda: NOW + 60).check()
+    return [alarm for alarm in alarms_now(site, records, NOW + 90) if alarm.name == "module tiny"]
 
 
 @pytest.mark.parametrize("outcomes", [[FAILED] * 5, [REFUSED] * 5, [WELL, *[FAILED, REFUSED] * 3]])
 def test_five_in_a_row_without_a_result_are_an_alarm(outcomes, records, tmp_path: Path) -> None:
     (alarm,) = alarms_after(records, tmp_path, *outcomes)
-    assert alarm.since > time.time() - 60
+    assert alarm.since == NOW + 60
     last = outcomes[-5:]
     failed, refused = last.count(FAILED), last.count(REFUSED)
     said = f"{failed} failed, {refused} were refused"
@@ -107,10 +109,9 @@ def test_fewer_or_one_result_among_them_is_none(outcomes, records, tmp_path: Pat
 
 
 def test_yesterday_is_over(records, tmp_path: Path) -> None:
-    assert alarms_after(records, tmp_path, *[FAILED] * 5, ago=DAY + 60) == []
+    assert alarms_after(records, tmp_path, *[FAILED] * 5, ago=DAY) == []
 
 
-NOW = 1_800_000_000.0
 NOTIFY = {"kind": "webhook", "url": "http://127.0.0.1:1", "secret_file": "secret"}
 SITE: dict[str, Any] = {
     "receiver": {"low_water_mb": 0},
@@ -154,6 +155,11 @@ def a_rejection(kind: RejectionKind) -> Rejection:
 
 def waits(scene: Scene, seconds: float) -> None:
     put(scene.records, a_workitem(created=NOW - seconds))
+
+
+def has_no_judge(scene: Scene, reason: str, seconds: float = 0) -> None:
+    about = {"settled_images": 0, "reason": reason, "last_at": NOW - seconds}
+    put(scene.records, a_study(study_uid="1.2", **about))
 
 
 def destination(scene: Scene, state: DestinationState, seconds: float) -> None:
@@ -270,6 +276,31 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: untold_step(scene, 301),
         lambda scene: scene.empty(tables.step),
     ),
+    "held": (
+        Severity.WARNING,
+        lambda scene: put(scene.records, a_workitem(state=WorkitemState.HELD, reason="a gap")),
+        lambda scene: scene.records.moves.cancel(a_workitem(), "a person wished it"),
+    ),
+    "failed": (
+        Severity.WARNING,
+        lambda scene: put(scene.records, a_workitem(**FAILED)),
+        lambda scene: put(scene.records, a_delivery("1.2.3")),
+    ),
+    "unjudged module": (
+        Severity.ERROR,
+        lambda scene: has_no_judge(scene, f"{NOT_JUDGED_YET}: the module m cannot be used"),
+        lambda scene: scene.records.studies.reviewed("1.2", 3, NOW, 3),
+    ),
+    "unjudged machine": (
+        Severity.ERROR,
+        lambda scene: has_no_judge(scene, f"{NOT_JUDGED_NOW}: no memory is left", 301),
+        lambda scene: scene.records.studies.reviewed("1.2", 3, NOW, 3),
+    ),
+    "unjudged mistake": (
+        Severity.ERROR,
+        lambda scene: has_no_judge(scene, f"{NOT_JUDGED}: TypeError in a.py"),
+        lambda scene: scene.records.studies.reviewed("1.2", 3, NOW, 0, reason="3 images"),
+    ),
     "gateway": (
         Severity.CRITICAL,
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 61)),
@@ -347,6 +378,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         "worklists",
     }
     tested |= {"processes", "late", "notifiers", "paused", "servers", "settings"}
+    tested |= {"held", "failed", "unjudged"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
 

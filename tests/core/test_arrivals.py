@@ -1,6 +1,8 @@
 """What hints do to the open studies, in whatever order they come."""
 
+import math
 import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -191,3 +193,22 @@ def test_what_a_held_series_lacks_is_known_when_its_study_is_opened_again(
     assert first.series_uid in arrival.short
     arrivals.add(first.path)
     assert not arrival.short
+
+
+def test_the_next_look_is_due_exactly_when_it_is_said_to_be(
+    arrivals: Arrivals, kept: list[Instance]
+) -> None:
+    assert arrivals.next_due == math.inf, "no study is open"
+    arrivals.take(Stored(kept[0].path, "a"))
+    (arrival,) = arrivals.due(time.time())
+    arrivals.reviewed(arrival, 1.0, cost=0.1)
+    for wait in (3.0, 600.0):
+        for path in (None, kept[1].path):
+            if path:
+                arrivals.take(Stored(path, "a"))
+            at = arrivals.next_due
+            assert arrivals.due(math.nextafter(at, 0.0)) == []
+            (arrival,) = arrivals.due(at)
+            arrivals.reviewed(arrival, wait, cost=0.1)
+    arrivals.reviewed(arrival, None, cost=0.1)
+    assert arrivals.next_due == math.inf

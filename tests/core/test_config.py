@@ -31,21 +31,33 @@ ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
         ({"destination": [{"name": "p", "kind": "dimse", "objects": ["segg"]}]}, "'seg'"),
         ({"destination": [{"name": "p", "kind": "dicomweb"}]}, "url is missing"),
         ({"destination": [{"name": "p", "kind": "dimse"}] * 2}, "the same name"),
-        ({"destination": [{"name": "p"}]}, "destination.0.kind is missing"),
+        ({"destination": [{"name": "p"}]}, "destination p: kind is missing"),
         ({"destination": [{"name": "p", "kind": "dmise"}]}, "did you mean 'dimse'?"),
-        ({"destination": ["p"]}, "destination.0"),
+        ({"destination": ["p"]}, "destination 1: a table is needed"),
+        ({"receiver": {"port": "abc"}}, "receiver.port: a whole number is needed (got 'abc')"),
+        ({"worker": {"count": 0}}, "worker.count: 1 or more is needed (got 0)"),
+        ({"receiver": {"allowed_hosts": "here"}}, "receiver.allowed_hosts: a list is needed"),
+        ({"receiver": {"allowed_hosts": ["::1", "x"]}}, "receiver.allowed_hosts 2: an IP address"),
+        ({"rule": [{"module": "m", "name": "my m"}]}, "rule my m: name: a name has 1 to 32"),
+        ({"rule": [{"module": "m", "priority": "HI"}]}, "rule m: priority: 'STAT', 'HIGH', 'MED"),
+        ({"rule": [{}, {"hours": "9"}]}, "rule 1: module is missing; rule 2: module is missing"),
+        ({"audit": {"syslog": [{"port": 1}]}}, "audit.syslog 1: host is missing"),
+        ({"console": {"tls": {"key_file": 1}}}, "console.tls.key_file: a path in quotes is needed"),
         ({"host": [{"module": "m", "kind": "child"}] * 2}, "two hosts are for the same module: m"),
         ({"host": [{"module": "m", "kind": "moon"}]}, "no host of kind 'moon'; known: child"),
         (
             {"destination": [{**PACS, "objects": ["sr"], "regions": "segments"}]},
-            'destination.0: regions = "segments" refers to the segmentation: add "seg" to objects',
+            'destination pacs: regions = "segments" refers to the segmentation: add "seg" to obj',
         ),
         ({"source": [ORTHANC] * 2}, "two sources have the same name: pacs"),
         ({"source": [{**ORTHANC, "pol_seconds": 1}]}, "did you mean 'poll_seconds'?"),
         ({"source": [{**ORTHANC, "url": "pacs:8042"}]}, "an address such as http://pacs:8042"),
         ({"source": [{**ORTHANC, "url": "http://me:secret@pacs"}]}, "username and password_file"),
-        ({"source": [{**ORTHANC, "name": "../pacs"}]}, "source.0.name"),
-        ({"source": [{"name": "pacs", "kind": "orthanc"}]}, "source.0.url"),
+        (
+            {"source": [{**ORTHANC, "name": "../pacs"}]},
+            "source ../pacs: name: a name has 1 to 32 letters",
+        ),
+        ({"source": [{"name": "pacs", "kind": "orthanc"}]}, "source pacs: url is missing"),
         ({"rule": [{"module": "m", "series": {"SeriesDescripton": "x"}}]}, "not a DICOM keyword"),
         (
             {"rule": [{"module": "m"}, {"module": "m", "priority": "STAT"}]},
@@ -121,16 +133,16 @@ OTHERS_SETTINGS = [
 def test_a_kind_takes_no_settings_of_another(section: str, kind: str, other: str, key: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         parse({section: [{"name": "p", "kind": kind, key: "x"}]})
-    assert re.search(rf"unknown setting {section}\.0\.{key}[,;] ", str(refused.value))
+    assert re.search(rf"{section} p: unknown setting {key}[,;] ", str(refused.value))
 
 
 def test_a_folder_with_a_port_is_refused_with_the_nearest_setting() -> None:
     folder = {"name": "out", "kind": "folder", "folder": "out"}
     with pytest.raises(ConfigurationError) as refused:
         parse({"destination": [{**folder, "port": 104, "ae_title": "PACS", "moed": "0644"}]})
-    assert "unknown setting destination.0.port" in str(refused.value)
-    assert "unknown setting destination.0.ae_title" in str(refused.value)
-    assert "unknown setting destination.0.moed, did you mean 'mode'?" in str(refused.value)
+    assert "destination out: unknown setting port" in str(refused.value)
+    assert "destination out: unknown setting ae_title" in str(refused.value)
+    assert "destination out: unknown setting moed, did you mean 'mode'?" in str(refused.value)
 
 
 def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None:

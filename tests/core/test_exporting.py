@@ -5,10 +5,14 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from factory import a_study, a_workitem, put
@@ -22,7 +26,7 @@ from hilum.exporting.tables import write_table
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records, exports
 from hilum.records.assessed import Assessment
-from hilum.records.exports import ExportFilter
+from hilum.records.exports import ExportedRun, ExportFilter
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.study.verdict import Verdict
@@ -188,6 +192,37 @@ def test_parquet_holds_the_same_with_types(config: Path) -> None:
         assert mean == [("m", pytest.approx(3.379))]
     assert (types["value"], types["images"]) == ("DOUBLE", "BIGINT")
     assert (types["incomplete"], types["patient"]) == ("BOOLEAN", "VARCHAR")
+
+
+@pytest.mark.parametrize("mark", [*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20"])
+def test_no_text_of_a_csv_is_taken_for_a_formula(tmp_path: Path, mark: str) -> None:
+    [plain] = rows_of(
+        ExportedRun(a_workitem(id="1", state=DONE, findings=()), "", "", "", "", ()), None
+    )
+    text = f"{mark}cmd|' /C calc'!A0"
+    write_table(tmp_path / "out.csv", [replace(plain, of=text, reasons=f"a{text}", value=-1.5)])
+    with (tmp_path / "out.csv").open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["of"], row["reasons"], row["value"]) == (f"'{text}", f"a{text}", "-1.5")
+
+
+MISLEADING = (*"a;\t,'\"\n\r|ä-=1\\ #", "\r\n", "NULL", "true")  # for who guesses a dialect
+TEXTS = st.lists(st.sampled_from(MISLEADING), max_size=30).map("".join)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(TEXTS, TEXTS, st.floats(allow_nan=False, allow_infinity=False))))
+@example([("\t-=\\,a||,,\\\\true=,", "ä'11", 1.0), ("-", '"', -0.1)])
+def test_parquet_holds_every_text_and_number_as_it_is(told: list[tuple[str, str, float]]) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    run = ExportedRun(a_workitem(id="1", state=DONE, findings=()), "", "", "", "", ())
+    [plain] = rows_of(run, None)
+    rows = [replace(plain, of=of, reasons=reasons, value=value) for of, reasons, value in told]
+    with TemporaryDirectory() as folder, duckdb.connect() as connection:
+        file = Path(folder) / "out.parquet"
+        assert write_table(file, rows) == len(rows)
+        read = connection.read_parquet(str(file)).project('"of", reasons, value').fetchall()
+    assert read == [(of or None, reasons or None, value) for of, reasons, value in told]
 
 
 def test_pandas_reads_the_same_of_both(config: Path) -> None:

@@ -21,7 +21,7 @@ from hilum.processes.hints import (
     encode,
     is_abandoned,
 )
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(Path, st.text("ab/.é \n", min_size=1).map(Path))
@@ -51,6 +51,19 @@ def test_what_has_other_fields_is_no_hint_or_a_whole_one(name: str, fields: obje
 def test_anything_else_is_a_value_error(datagram: bytes) -> None:
     with pytest.raises(ValueError):
         decode(datagram)
+
+
+def test_who_waits_for_hints_can_be_woken_without_one(tmp_path: Path) -> None:
+    address = tmp_path / "hints"
+    receiver = HintReceiver(address)
+    with closing(receiver), closing(HintSender(address)) as sender:
+        receiver.wake()
+        assert receiver.receive(timeout=PATIENCE) == []
+        receiver.wake()
+        sender.send(Started())
+        found: list[Hint] = []
+        until(lambda: found.extend(receiver.receive(0.0)) or found, "the hint behind it")
+        assert found == [Started()]
 
 
 def test_broken_datagrams_are_counted_and_logged_once(

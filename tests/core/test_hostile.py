@@ -1,10 +1,7 @@
 """Whatever a header holds, it ends as a verdict with a reason: no exception, no hang, no memory."""
 
-import resource
 import struct
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage
 
 from factory import instances, mr_slices
 from hilum.config.site import Rule
+from hilum.dicom import structure
 from hilum.dicom.film import Film
 from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify
 from hilum.dicom.identity import attributes
@@ -25,10 +23,10 @@ from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, MOST_OUTERMO
 from hilum.dicom.uids import is_uid
 from hilum.errors import UnreadableError
 from hilum.module import Films, Input
-from hilum.processes.process import data_bytes
 from hilum.study.arrival import Arrival
 from hilum.study.assembly import decide
 from hilum.study.routing import applies
+from tests.effort import lines_run, little_memory
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
 
@@ -278,38 +276,47 @@ BEARABLE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@contextmanager
-def little_memory() -> Iterator[None]:
-    """At most 32 MiB more than now."""
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes() + (32 << 20), before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
-
-
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_cannot_be_borne_is_refused_soon_and_with_the_reason(
-    elements: Elements, what: str
-) -> None:
+def test_what_cannot_be_borne_is_refused_with_the_reason(elements: Elements, what: str) -> None:
     make, reason = BROKEN[what]
     content = part10({**elements, 0x00080001: make()})
-    started = time.process_time()
     with pytest.raises(UnreadableError, match=reason):
         identify(content)
-    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("make", "too_much"),
+    [(nested, DEEPEST + 1), (side_by_side, MOST_OUTERMOST + 1), (many_items, 1001)],
+)
+def test_what_is_too_much_is_refused_at_the_bound_however_much_it_is(
+    elements: Elements,
+    make: Callable[[int], bytes],
+    too_much: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if make is many_items:
+        monkeypatch.setattr(structure, "MOST_ELEMENTS", 1000)
+
+    def work(count: int) -> int:
+        content = part10({**elements, 0x00080001: make(count)})
+
+        def refused() -> None:
+            with pytest.raises(UnreadableError, match="more than"):
+                identify(content)
+
+        return lines_run(refused)
+
+    least = work(too_much)
+    assert work(50 * too_much) <= least
 
 
 @pytest.mark.parametrize("what", BEARABLE)
-def test_what_is_large_or_deep_costs_little(
+def test_what_is_large_or_deep_costs_little_memory(
     tmp_path: Path, good: list[Instance], elements: Elements, what: str
 ) -> None:
     content = part10({**elements, EQUIPMENT: BEARABLE[what]()})
-    started = time.process_time()
     with little_memory():
         assert judge(content, tmp_path / "odd.dcm", good) == ""
-    assert time.process_time() - started < 5
 
 
 def test_a_header_in_memory_is_small(tmp_path: Path, elements: Elements) -> None:
@@ -337,34 +344,26 @@ def test_pixel_data_that_are_cut_off_are_seen(elements: Elements) -> None:
         identify(content[:-1])
 
 
-def test_what_is_side_by_side_without_bound_costs_a_tenth_of_a_second(elements: Elements) -> None:
-    """800,000 empty elements: 1.0 s before they were bounded, 0.01 s since."""
-    content = part10({**elements, 0x00080001: side_by_side(800_000)})
-    started = time.process_time()
-    with pytest.raises(UnreadableError, match="side by side"):
-        identify(content)
-    assert time.process_time() - started < 0.5
-
-
 def test_ten_thousand_frames_are_taken(elements: Elements) -> None:
     """820,000 heads, all but a few of them in sequences."""
     content = part10({**elements, tag_of("PerFrameFunctionalGroupsSequence"): enhanced(10_000)})
-    started = time.process_time()
     assert identify(content)["StudyInstanceUID"]
-    assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize("values", [b"\\ISO 2022 IR 87" * 4000, b"\\X" * 30_000])
-def test_a_character_set_of_thousands_costs_bounded_time(
-    tmp_path: Path, elements: Elements, values: bytes
+@pytest.mark.parametrize("value", [b"\\ISO 2022 IR 87", b"\\X"])
+def test_a_character_set_of_thousands_costs_as_little_as_one_of_a_few(
+    tmp_path: Path, elements: Elements, value: bytes
 ) -> None:
-    """Each text is tried with each of them: 6,000 texts took 3.4 s."""
-    texts = b"".join(element(0x00291000 + n, b"LO", b"\x1b$B\x30\x21\xff" * 6) for n in range(6000))
-    odd = {tag_of("SpecificCharacterSet"): element(tag_of("SpecificCharacterSet"), b"CS", values)}
+    """Each text is tried with each of them."""
+    texts = b"".join(element(0x00291000 + n, b"LO", b"\x1b$B\x30\x21\xff" * 6) for n in range(300))
     path = tmp_path / "odd.dcm"
-    path.write_bytes(part10({**elements, **odd, 0x00291000: texts}))
-    header = Instance.read(path).header
-    started = time.process_time()
-    for item in header:
-        str(item.value)
-    assert time.process_time() - started < 1
+
+    def work(count: int) -> int:
+        tag = tag_of("SpecificCharacterSet")
+        odd = {tag: element(tag, b"CS", value * count), 0x00291000: texts}
+        path.write_bytes(part10({**elements, **odd}))
+        header = Instance.read(path).header
+        return lines_run(lambda: [str(item.value) for item in header])
+
+    few = work(5)
+    assert work(4000) <= few

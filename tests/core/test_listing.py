@@ -31,6 +31,7 @@ from hilum.study.verdict import Verdict
 from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
 from hilum.summary.remarks import NoteSummary, RefusalSummary, UrgencySummary
 from tests.drawn import examples
+from tests.patience import PATIENCE
 
 RUN, NOT_RUN, NOTE = WorkitemKind.RUN, WorkitemKind.NOT_RUN, WorkitemKind.WITHDRAWAL
 VOLUME = MeasurementSummary("Volume", 3.384, "ml", "Left hippocampus")
@@ -43,7 +44,7 @@ def outline(state: WorkitemState, **values: Any) -> WorkitemOutline:
 
 
 def standing(
-    *items: WorkitemOutline, deliveries: tuple[Delivery, ...] = (), **about: bool
+    *items: WorkitemOutline, deliveries: tuple[Delivery, ...] = (), **about: Any
 ) -> Standing:
     facts = {"settled": True, "removed": False, "corrected": False, **about}
     return standing_of(StudyFacts(**facts, items=items, deliveries=deliveries))
@@ -154,9 +155,25 @@ def test_a_note_that_has_arrived_does_not_hide_that_a_result_was_taken_back() ->
 
 def test_a_study_without_workitems() -> None:
     assert standing(settled=False).state is StudyState.RECEIVING
+    nearest = standing(reason="m: Modality is 'MR', the rule asks for 'CT'")
+    assert (
+        nearest.reason == "the nearest rule is that of m: Modality is 'MR', the rule asks for 'CT'"
+    )
     assert standing().state is StudyState.NO_RULE
     assert standing(settled=False, removed=True).state is StudyState.NO_RULE
     assert standing(settled=False, corrected=True).state is StudyState.HELD
+
+
+def test_while_a_rule_waits_no_other_says_that_nothing_is_applicable() -> None:
+    waits = {"settled": False, "reason": "T1: 2 slices missing", "patience": 120.0}
+    for no_use in (verdict("T1", "modality is MR"), verdict("T1", "too thick", fits_modality=True)):
+        said = standing(not_applicable(no_use), **waits)
+        assert said.state is StudyState.RECEIVING
+        assert said.reason == "more images are waited for: T1: 2 slices missing"
+    done = standing(outline(WorkitemState.COMPLETED), not_applicable(no_use), **waits)
+    assert done.state is StudyState.COMPLETED
+    cannot = standing(settled=False, reason="cannot be judged yet: m is not installed")
+    assert cannot.reason == "the study cannot be judged yet: m is not installed"
 
 
 # It follows every change --------------------------------------------------------------------------
@@ -260,6 +277,7 @@ acts = st.one_of(
     st.just(lambda r: r.corrections.note(Correction(STUDY, "k", 1.0, ("CT1",), True))),
     st.just(lambda r: r.corrections.dismiss(STUDY)),
     st.just(lambda r: r.studies.reviewed(STUDY, 3, 5.0, 3)),
+    st.just(lambda r: r.studies.reviewed(STUDY, 3, 5.0, 0, None, "2 of 3 images", 20.0)),
     st.just(lambda r: r.studies.settle("f", 3)),
     st.just(lambda r: r.studies.remove_images(Removal(STUDY, 1.0, "old", 3, 9, 0), "old")),
     st.just(lambda r: r.studies.forget_removal(STUDY)),
@@ -301,11 +319,11 @@ def test_of_two_changes_at_once_the_line_says_both(database: str) -> None:
             connection.execute(item.values(state="held", reason="first"))
             listing.refresh(connection, STUDY)
             second.start()
-            second.join(timeout=1.0)
+            second.join(0.5)
             assert second.is_alive()
 
         records.database.transact(first)
-        second.join(timeout=60)
+        second.join(PATIENCE)
         line = line_of(records)
         assert (line.state, line.states) == ("held", "|failed|held|")
 

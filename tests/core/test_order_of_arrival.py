@@ -324,6 +324,21 @@ def send(
         hall.tell(end, association)
 
 
+@pytest.mark.parametrize("jump", [-36_000.0, -3_600.0, -30.0, 36_000.0])
+@pytest.mark.parametrize("looks", [0, 1], ids=["before a look", "after a look"])
+def test_a_clock_that_is_set_holds_up_no_study(jump: float, looks: int) -> None:
+    with gateway(rule=(HELD,)) as made:
+        first, *rest = contents("one")
+        for image in (first, *rest[1:]):  # one is missing, so it is waited for
+            made.receive(image, "a")
+        made.wait(looks)
+        made.now += jump
+        set_at = made.now
+        while not made.items("one"):
+            assert made.now - set_at < 2 * HELD.give_up_seconds
+            made.wait(10)
+
+
 def test_images_that_come_after_the_study_was_held(hall: Gateway) -> None:
     send(hall, (0, 1, 4, 5))
     hall.wait(19)

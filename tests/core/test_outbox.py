@@ -171,6 +171,24 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
     assert views.destinations(desk.site, desk.records)[0].state == "reachable"
 
 
+@pytest.mark.parametrize("behaviour", ["full", "asks us to wait"])
+def test_a_clock_that_is_set_back_delays_nothing(
+    desk: Desk, archive: DicomwebArchive, behaviour: str
+) -> None:
+    uid = desk.owe("a", "pacs")
+    waits = WebBehaviour(busy_first=1000, retry_after="1700")
+    archive.behaviour = FULL if behaviour == "full" else waits
+    while desk.delivery("a").attempts < 3:
+        desk.turn()
+    archive.behaviour = WELL
+    desk.now -= 10 * HOUR
+    back = desk.now
+    while desk.state("a") == "delivering":
+        assert desk.now - back < HOUR
+        desk.turn()
+    assert (desk.state("a"), set(archive.holds)) == ("completed", {uid})
+
+
 def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: DicomwebArchive) -> None:
     uid = desk.owe("a", "pacs")
     archive.behaviour = FULL

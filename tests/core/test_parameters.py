@@ -84,7 +84,7 @@ def test_what_is_not_set_has_its_default():
     [
         (Chosen, {"treshold": 1}, "'treshold': the module has none.*did you mean 'threshold'"),
         (Chosen, {"threshold": "0.5"}, "parameter threshold: .*number"),
-        (Bounded, {"threshold": 2}, "parameter threshold: .*less than or equal to 1"),
+        (Bounded, {"threshold": 2}, "parameter threshold: .*1 or less is needed"),
         (Without, {"threshold": 1}, "the module has none of that name"),
         (Wrong, {}, "neither a dataclass nor a pydantic model"),
     ],

@@ -20,11 +20,13 @@ from hilum.assessments.decision import AssessmentDecision
 from hilum.assessments.passing_on import WAITS
 from hilum.config import parse
 from hilum.errors import ConfigurationError
+from hilum.hl7.er7 import ReceivedMessage
 from hilum.records.assessed import Assessment
 from hilum.records.models.deliveries import WrittenResult
 from hilum.records.models.requests import Request
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
+    PARKED,
     DeliveryState,
     EventKind,
     RequestAction,
@@ -41,6 +43,7 @@ from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
 from tests.core.test_withdrawing import files_for, send, written
 from tests.fhir_server import WELL, FhirBehaviour
+from tests.mllp_receiver import Receiver, receiving
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
 AT = 1e9 + 1000
@@ -326,6 +329,54 @@ def test_a_record_has_one_observation_for_each_reader() -> None:
         assert assessments(record) == said
 
 
+def orders_in(message: bytes) -> list[tuple[str, str, str, set[str], list[str]]]:
+    """Of each OBR: its number, code and parent, the statuses of its observations, and the texts."""
+    found: list[tuple[str, str, str, set[str], list[str]]] = []
+    for one in ReceivedMessage.of(message).segments:
+        if one.name == "OBR":
+            found.append((one.text(3), one.text(4), one.text(29, 2), set(), []))
+        elif one.name == "OBX":
+            found[-1][3].add(one.text(11))
+            if one.text(2) == "TX":
+                found[-1][4].append(one.text(5))
+    return found
+
+
+def test_a_report_system_has_one_order_for_each_reader_beside_the_result() -> None:
+    with receiving(Receiver()) as receiver:
+        ris = {"kind": "mllp", "port": receiver.port, "assessments": True}
+        with written(ris=ris) as (hall, item):
+            hall.flow.outbox._clock = hall.clock
+            deliver(hall, "ris")
+            for who, decision in (("anna", ACCEPTED), ("bob", ACCEPTED), ("anna", REJECTED)):
+                hall.now += 60
+                say(hall, item, decision, who, hall.now)
+                assert answers(hall) == ["what a reader said of the result goes to ris"]
+                deliver(hall, "ris")
+            hall.now += 60
+            take_back(
+                hall.flow,
+                hall.records.workitems.one(item.id),
+                RejectionNote(hall.now, "Another structure."),
+            )
+            deliver(hall, "ris")
+        result, *told, back = receiver.came
+        [(filler, _code, parent, status, _texts)] = orders_in(result)
+        assert (parent, status) == ("", {"P"})
+        [anna, bob, again] = [orders_in(one)[0] for one in told]
+        assert [len(orders_in(one)) for one in told] == [1, 1, 1]
+        assert len({filler, anna[0], bob[0]}) == 3, "none takes the place of another"
+        assert anna[0] == again[0], "but for what the same reader said"
+        assert {(one[1], one[2]) for one in (anna, bob, again)} == {("assessment", filler)}
+        assert {mark for one in (anna, bob, again) for mark in one[3]} == {"P"}, "it is no report"
+        assert "rejected. This is not a report." in again[4][0]
+        assert again[4][1] == "anna says why" and again[4][2].startswith("Said before, on ")
+        whole, *readers = orders_in(back)
+        assert (whole[0], whole[3]) == (filler, {"P", "W"})
+        assert {one[0]: one[3] for one in readers} == {anna[0]: {"W"}, bob[0]: {"W"}}
+        assert "anna says why" in {text for one in readers for text in one[4]}, "the last word"
+
+
 def want_assessments(record: Record) -> None:
     site = record.hall.flow.site
     [fhir] = [one for one in site.destination if one.name == "record"]
@@ -404,7 +455,7 @@ def test_both_results_of_a_patient_who_was_wrong_are_taken_back(first: str) -> N
         all_taken_back(record)
 
 
-def test_what_was_parked_and_is_released_after_the_result_was_taken_back_is_not_told() -> None:
+def test_what_is_parked_is_settled_when_the_result_is_taken_back() -> None:
     with in_record(("record",)) as record:
         want_assessments(record)
         item = record.result(1.5)
@@ -413,14 +464,42 @@ def test_what_was_parked_and_is_released_after_the_result_was_taken_back_is_not_
         say_in(record, item, "anna", ACCEPTED)
         record.deliver()
         [note] = notes(record.hall, item)
+        assert note.state is WorkitemState.PARKED
         record.server.behaviour = WELL
         record.withdraw(item)
-        record.deliver()
+        note = record.again(note)
+        assert (note.state, "cancelled" in note.reason) == (WorkitemState.COMPLETED, True)
+        assert not record.hall.records.deliveries.parked("record")
         asked = Request(1, record.hall.now, RequestAction.RELEASE, note.id, "record")
-        release(record.hall.flow, record.again(note), asked)
+        assert not release(record.hall.flow, note, asked).done
         record.deliver()
         assert assessments(record) == {}
         all_taken_back(record)
+
+
+@pytest.mark.parametrize("parked", PARKED)
+@pytest.mark.parametrize("gone", ["withdrawn here", "cancelled"])
+def test_the_sweep_settles_what_is_parked_and_has_no_result_any_more(
+    gone: str, parked: DeliveryState
+) -> None:
+    """The images of a result may be gone, so that no note takes it back; or it was never sent."""
+    with written(lake={**LAKE, "assessments": True}) as (hall, item):
+        deliveries = hall.records.deliveries
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        deliveries.park(deliveries.one(note.id, "lake"), parked, "a person has to")
+        of_result = deliveries.one(item.id, "lake")
+        deliveries.park(of_result, DeliveryState.REFUSED, "the settings no longer define it")
+        hall.flow.sweep()
+        assert hall.records.workitems.one(note.id).state is WorkitemState.PARKED, "both may go on"
+        if gone == "cancelled":
+            deliveries.cancel(item, "a person cancelled it")
+        else:
+            hall.records.moves.withdraw_here(item, "its images are no longer here")
+        hall.flow.sweep()
+        assert hall.records.workitems.one(note.id).state is WorkitemState.COMPLETED
+        assert deliveries.one(note.id, "lake").state is DeliveryState.CANCELLED
 
 
 def test_an_archive_is_told_that_what_readers_said_is_taken_back_too() -> None:
@@ -547,9 +626,10 @@ def test_the_gateway_may_die_after_it_has_told() -> None:
 
 
 def test_a_destination_without_a_form_for_it_is_refused() -> None:
-    mllp = {"name": "ris", "kind": "mllp", "assessments": True}
     with written() as (hall, _item):
         data = hall.flow.site.data
-        [ris] = parse({"data": str(data), "destination": [mllp]}).destination
+        given = {"name": "files", "kind": "folder", "folder": str(data), "assessments": True}
+        [files] = parse({"data": str(data), "destination": [given]}).destination
+        files = files.model_copy(update={"objects": ()})
         with pytest.raises(ConfigurationError, match="none of its objects can tell what readers"):
-            ris.check()
+            files.check()

@@ -1,7 +1,6 @@
 """Frames are decoded one at a time, and only when their codestream is what the header says."""
 
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from hilum.dicom.codestream import JP2, JPEG, JPEG_2000, FrameSize, rle_sizes, s
 from hilum.dicom.pixels import StoredFrames, require_size, stored_frame
 from hilum.errors import MachineError, UnreadableError
 from radiographs import by_dcmtk, film_at, radiograph, saved, scene
+from tests.effort import lines_run, little_memory
 
 FRAMES = np.stack([np.roll(scene(), 7 * turn, 1) for turn in range(5)])
 LOSSLESS = {"JPEG 2000": JPEG2000Lossless, "JPEG-LS": JPEGLSLossless, "RLE": RLELossless}
@@ -84,12 +84,10 @@ def bomb(kind: str, rows: int = 46_000, columns: int = 46_000) -> Dataset:
 
 @pytest.mark.parametrize("kind", CODESTREAMS)
 def test_codestream_larger_than_the_header_says_is_not_decoded(kind: str, tmp_path: Path) -> None:
-    rows = 1024 if kind == "RLE" else 46_000
+    rows = 8192 if kind == "RLE" else 46_000
     path = saved(bomb(kind, rows, rows), tmp_path / "bomb.dcm")
-    began = time.process_time()
-    with pytest.raises(UnreadableError, match=r"image 12: .*Rows") as raised:
+    with little_memory(), pytest.raises(UnreadableError, match=r"image 12: .*Rows") as raised:
         stored_frame(path, 1)
-    assert time.process_time() - began < 1
     assert "80" in str(raised.value) or "7680" in str(raised.value)
     assert film_at(path).picture is None
 
@@ -137,10 +135,15 @@ def test_any_bytes_give_a_size_or_a_refusal(start: bytes, rest: bytes, cut: int)
 
 @pytest.mark.parametrize("filler", [b"\xff", b"\xff\x01", b"\xff\xe0\0\2", b"\xff\xe0\0\0"])
 def test_endless_segments_end_soon(filler: bytes) -> None:
-    began = time.process_time()
-    with pytest.raises(UnreadableError):
-        size_of(JPEG + filler * 10_000_000)
-    assert time.process_time() - began < 1
+    def work(count: int) -> int:
+        def refused() -> None:
+            with pytest.raises(UnreadableError, match="no end of segments"):
+                size_of(JPEG + filler * count)
+
+        return lines_run(refused)
+
+    least = work(20_000)
+    assert work(1_000_000) <= least
 
 
 @pytest.mark.parametrize("kind", ["native", "one bit", *LOSSLESS])

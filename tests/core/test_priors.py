@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.dataelem import DataElement, RawDataElement
@@ -39,7 +40,7 @@ from ..objects import exams
 NOW, BEFORE = "20260304", "20240303"  # two years and a day
 
 
-def exam(folder: Path, day: str, scale: float = 1.0, **header: str) -> Analysis:
+def exam(folder: Path, day: str, scale: float = 1.0, **header: Any) -> Analysis:
     """A result on a study of `day`; its volumes are those of the phantom times `scale`."""
 
     def change(image: Dataset) -> None:
@@ -112,6 +113,25 @@ def test_exams_close_to_each_other_have_no_change_per_year(tmp_path: Path) -> No
 def test_what_is_no_earlier_exam_of_the_patient(tmp_path: Path, day: str, header: dict) -> None:
     present = exam(tmp_path, NOW, IssuerOfPatientID="HERE")
     assert not against(present, report(exam(tmp_path, day, **header))).items
+
+
+def issued_by(universal: str) -> list[Dataset]:
+    """Issuer of Patient ID Qualifiers Sequence."""
+    item = Dataset()
+    item.UniversalEntityID, item.UniversalEntityIDType = universal, "ISO"
+    return [item]
+
+
+@pytest.mark.parametrize(("universal", "is_same"), [("2.999.1", True), ("2.999.2", False)])
+def test_an_id_of_another_issuer_is_another_patient_also_where_it_has_no_name(
+    tmp_path: Path, universal: str, is_same: bool
+) -> None:
+    here, there = (
+        {"IssuerOfPatientIDQualifiersSequence": issued_by(uid)} for uid in ("2.999.1", universal)
+    )
+    found = against(exam(tmp_path, NOW, **here), report(exam(tmp_path, BEFORE, **there)))
+    assert bool(found.changes) == is_same
+    assert against(exam(tmp_path, NOW, **here), report(exam(tmp_path, BEFORE))).changes
 
 
 def test_without_an_id_nobody_is_the_same(tmp_path: Path) -> None:

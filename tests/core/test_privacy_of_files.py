@@ -1,7 +1,9 @@
 """Patient data are their owner's alone; every printed cure cures."""
 
+import errno
 import json
 import os
+import pwd
 import shlex
 import stat
 import subprocess
@@ -21,7 +23,7 @@ from hilum.destinations import open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryRefused
-from hilum.privacy import OTHERS, make_private, open_to_others
+from hilum.privacy import OTHERS, denied, make_private, open_to_others
 from hilum.records import Records
 from hilum.service.supervisor import Supervisor
 from hilum.testing import results_of
@@ -209,3 +211,16 @@ def test_a_process_leaves_no_core_and_still_finds_its_way(tmp_path: Path) -> Non
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
+
+
+def test_who_may_not_read_is_told_whose_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = PermissionError(errno.EACCES, "Permission denied")
+    inside = tmp_path / "not there" / "hilum.db"
+    assert denied(refused, inside) == "Permission denied", "it is ours"
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 123456)
+    told = f"Permission denied: it belongs to {me}, so run this as {me} (`sudo -u {me} ...`)"
+    assert denied(refused, inside) == told
+    assert denied(OSError(errno.ENOSPC, "No space left"), inside) == "No space left"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hilum.answers import Commitment
+from hilum.delivery.proving import NO_SUCH_OBJECT
 from hilum.delivery.standings import ANYWAY_SECONDS
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.inbox.commitments import keep
@@ -80,9 +81,9 @@ def until_settled(desk: Desk, name: str = "a") -> None:
         desk.turn()
 
 
-def answer(desk: Desk, transaction_uid: str, uid: str) -> None:
-    """The archive calls the receiver."""
-    keep(desk.folder, Commitment(transaction_uid, (uid,), {}))
+def answer(desk: Desk, transaction_uid: str, uid: str, reason: int = 0) -> None:
+    """The archive calls the receiver; with a `reason` it says that the object failed, too."""
+    keep(desk.folder, Commitment(transaction_uid, (uid,), {uid: reason} if reason else {}))
     desk.outbox.hear_commitments()
 
 
@@ -215,6 +216,19 @@ def test_a_release_gives_the_archive_time_to_commit_itself(
     committed.turn()
     assert committed.delivery("a").state is DeliveryState.COMMITTED
     assert (archive.sent, left(committed)) == ({uid: 1}, [])
+
+
+def test_what_an_archive_says_to_have_failed_is_not_committed(
+    committed: Desk, archive: Archive
+) -> None:
+    """Whatever else it says of the same object."""
+    uid = committed.owe("a", "pacs")
+    archive.open(NEVER)
+    committed.turn()
+    answer(committed, archive.transactions[-1], uid, NO_SUCH_OBJECT)
+    committed.turn()
+    assert committed.delivery("a").state is DeliveryState.NOT_SHOWN
+    assert "no commitment for 1 of 1 object" in committed.delivery("a").reason
 
 
 def test_a_commitment_that_comes_too_late_still_counts(committed: Desk, archive: Archive) -> None:

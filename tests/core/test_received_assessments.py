@@ -1,9 +1,10 @@
 """What readers say in objects that arrive is on record once, with its origin."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import highdicom as hd
@@ -20,11 +21,15 @@ from hilum.assessments.decision import AssessmentDecision
 from hilum.assessments.received_assessments import DIFFERS, LEFT_OUT, UNNAMED, read_assessments
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, audit_file
 from hilum.config import parse
+from hilum.config.kinds import Regions
 from hilum.dicom import codes
 from hilum.dicom.header import HOSTILE
+from hilum.dicom.part10 import as_file
 from hilum.errors import ConfigurationError
+from hilum.findings import Length
 from hilum.inbox import Intake
 from hilum.inbox.assessments import FOLDER, Slip, keep, slips_in
+from hilum.objects import write_objects
 from hilum.objects.iod.stated_assessment import StatedAssessment, says_the_same, stated_in
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.models.workitems import Workitem
@@ -33,6 +38,7 @@ from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_passing_on import say
 from tests.core.test_withdrawing import written
 from tests.factory import mr_slices
+from tests.objects import exams
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
@@ -373,3 +379,51 @@ def test_who_may_assess_has_to_be_let_in() -> None:
     receiver["allowed_callers"].append("VIEWER")
     assert parse({"receiver": receiver}).receiver.assessments_from == ("VIEWER",)
     assert parse({"receiver": {"assessments_from": ["VIEWER"]}})
+
+
+SAYING = {  # attributes of a report by which a reader changes what it says, and another value
+    "TextValue": "another",
+    "UID": "1.2.3",
+    "PersonName": "Roe^Jane",
+    "CodeValue": "another",
+    "CodingSchemeDesignator": "99X",
+    "NumericValue": "4711",
+    "GraphicType": "MULTIPOINT",
+    "GraphicData": [1.0, 2.0, 3.0],
+    "ReferencedFrameOfReferenceUID": "1.2.3",
+    "ReferencedSOPInstanceUID": "1.2.3",
+    "ReferencedFrameNumber": 4711,
+    "ReferencedSegmentNumber": 4711,
+}
+
+
+def items_of(dataset: Dataset) -> Iterator[Dataset]:
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield item
+                yield from items_of(item)
+
+
+@pytest.mark.parametrize("regions", ["outlines", "segments"])
+def test_whatever_a_reader_changes_in_a_report_is_seen(tmp_path: Path, regions: Regions) -> None:
+    study = exams.write_exam(tmp_path, shape=(5, 12, 12))
+    series = study.series[0]
+    line = Length(((1.0, 1.0, 0.0), (4.0, 5.0, 6.0)), "Through")
+    analysis = exams.analysis_of(study, series, line)
+    report = dict(write_objects(analysis, ("seg", "sr"), regions=regions))["sr"]
+    assert isinstance(report, Dataset)
+    ours, theirs = (dcmread(BytesIO(as_file(report))) for _ in range(2))
+    assert says_the_same(ours, theirs)
+    changed = set()
+    for item in [one for top in theirs.ContentSequence for one in (top, *items_of(top))]:
+        for keyword, value in SAYING.items():
+            if keyword in item and keyword not in changed:
+                before = item[keyword].value
+                setattr(item, keyword, value)
+                assert not says_the_same(ours, theirs), f"{keyword} of {item}"
+                setattr(item, keyword, before)
+                changed.add(keyword)
+    assert len(changed) >= 10
+    del theirs.ContentSequence[-1]
+    assert not says_the_same(ours, theirs)

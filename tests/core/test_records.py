@@ -1,9 +1,9 @@
 """Our records wait for their database and keep to the diagram of states."""
 
+import logging
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from math import inf
@@ -32,8 +32,18 @@ from tests.postgres import Postgres
 
 
 @pytest.fixture
-def locked(tmp_path: Path):
-    """Records whose database another program has locked; call it to end that."""
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Records whose database another program has locked; call it to end that.
+
+    SQLite itself waits for a moment only.
+    """
+    configure = database._configure_sqlite
+
+    def hasty(connection: sqlite3.Connection, record: object) -> None:
+        configure(connection, record)
+        connection.execute("PRAGMA busy_timeout=10")
+
+    monkeypatch.setattr(database, "_configure_sqlite", hasty)
     records = Records(f"sqlite:///{tmp_path}/hilum.db")
     other = sqlite3.connect(tmp_path / "hilum.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
@@ -42,28 +52,48 @@ def locked(tmp_path: Path):
     records.close()
 
 
-def test_a_locked_database_is_waited_for(locked) -> None:
+class Hearing(logging.Handler):
+    """Notes what is logged, and does `then` each time."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+        self._then = then
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+        if len(self.heard) == 1:
+            self._then()
+
+
+def test_a_locked_database_is_waited_for(locked, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, unlock = locked
     records = Records(f"sqlite:///{folder}/hilum.db")
-    started = time.monotonic()
-    threading.Timer(6, unlock).start()  # longer than SQLite itself waits
-    records.events.add("1.2", EventKind.RECEIVING, "text")
-    assert time.monotonic() - started > 4
+    monkeypatch.setattr(database, "TELL_AFTER", 0.0)
+    hearing = Hearing(unlock)
+    database.log.addHandler(hearing)
+    try:
+        records.events.add("1.2", EventKind.RECEIVING, "text")
+    finally:
+        database.log.removeHandler(hearing)
+    assert hearing.heard == [
+        "the records do not answer (database is locked), waiting",
+        "the records answer again",
+    ]
     assert [event.text for event in records.events.of_study("1.2")] == ["text"]
     records.close()
 
 
 def test_whoever_has_less_patience_is_told(locked) -> None:
     folder, unlock = locked
-    records = Records(f"sqlite:///{folder}/hilum.db", patience=1)
+    records = Records(f"sqlite:///{folder}/hilum.db", patience=0.1)
     with pytest.raises(RecordsUnavailable, match="database is locked"):
         records.events.add("1.2", EventKind.RECEIVING, "text")
     unlock()
     records.close()
 
 
-def test_a_database_that_is_silent_is_as_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "CONNECT_SECONDS", 2)  # the least that the driver has
+def test_a_database_that_is_silent_is_as_one_that_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql+psycopg://hilum@127.0.0.1:{silent.getsockname()[1]}/hilum"
         with pytest.raises(RecordsUnavailable, match="timeout"):
@@ -80,6 +110,28 @@ def test_only_who_has_less_patience_ends_a_connection_that_is_silent(postgres: P
     for patience, said in ((inf, None), (8.0, "8000")):
         with closing(Records(url, patience)) as records:
             assert records.database.transact(bound) == said
+
+
+def test_a_database_that_was_stopped_is_as_one_that_is_away(postgres: Postgres) -> None:
+    """Whether or not a connection to it is open."""
+    url = str(postgres.database())
+    with closing(Records(url, patience=0.5)) as records:
+        records.studies.count()
+        with postgres.silent():
+            with pytest.raises(RecordsUnavailable, match="and says nothing"):
+                records.studies.count()
+            with pytest.raises(RecordsUnavailable, match="timeout"):
+                records.studies.count()
+        assert records.studies.count() == 0
+
+
+def test_what_the_database_refuses_is_not_taken_for_silence(postgres: Postgres) -> None:
+    with closing(Records(str(postgres.database()), patience=0.1)) as records:
+        locked = "SET LOCAL lock_timeout = 1; SELECT pg_advisory_xact_lock(1)"
+        with records.database.engine.begin() as other:
+            other.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
+            with pytest.raises(RecordsUnavailable, match="lock timeout"):
+                records.database.transact(lambda c: c.exec_driver_sql(locked))
 
 
 def test_whoever_gets_no_connection_is_told_the_same(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.processes.hints import Stored
-from hilum.records import Records, tables, views
+from hilum.records import Records, views
 from hilum.records.models.patients import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.sources import Listed
@@ -37,6 +37,7 @@ from hilum.study.arrivals import Arrivals
 from hilum.study.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.study.workitems import Workitems
 from hilum.watching.holdings import SiteHoldings
+from hilum.wording import NOT_JUDGED_YET
 from hilum_lab.disk import Mount, fill, filled
 
 IMAGES = 45  # more than two batches
@@ -236,19 +237,32 @@ def test_what_is_over_goes(
     assert not results.exists()
 
 
-def test_a_study_no_rule_wants_goes_but_not_one_that_could_not_be_judged(
+def test_a_study_no_rule_wants_goes_but_not_one_that_no_rule_could_look_at(
     house: House, scan: list[Path], study_uid: str
 ) -> None:
     house.receive(scan[:3])
-    house.records.events.add(study_uid, EventKind.UNREADABLE, "cannot be judged")
+    [arrival] = house.arrivals.due(float("inf"))
+    arrival.reason = f"{NOT_JUDGED_YET}: the module m cannot be used"
+    house.arrivals.reviewed(arrival, 3600.0, 0.0)
     house.now += 31 * DAY
+    house.restart()
+    house.filled = lambda _: 99.0
     house.clean()
-    assert len(house.kept()) == 3  # open
+    assert len(house.kept()) == 3, "also where the disk is full"
     house.settle()
     house.now += 31 * DAY
     house.clean()
-    assert len(house.kept()) == 3
-    house.records.database.transact(lambda c: c.execute(tables.event.delete()))
+    assert house.kept() == []
+
+
+def test_what_is_parked_and_was_replaced_holds_nothing(
+    house: House, scan: list[Path], study_uid: str
+) -> None:
+    house.receive(scan[:3])
+    house.settle()
+    house.workitem(study_uid, WorkitemState.PARKED, "refused", superseded_by="new")
+    house.workitem(study_uid, WorkitemState.COMPLETED, "verified", id="new")
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
 
@@ -534,19 +548,20 @@ def test_the_alarm_is_what_the_disk_says(
 ) -> None:
     with small_disk(3) as disk:
         house = House(disk / "data", low_water_mb=1)
-        alarms = AlarmLog(house.site, house.records)
+        began = house.now
+        alarms = AlarmLog(house.site, house.records, lambda: began)
         alarms.check()
         assert alarms_now(house.site, house.records) == []
         with filled(disk):
             (alarm,) = alarms_now(house.site, house.records)
-            assert alarm.text.startswith("0 MiB are free on the disk of ")
+            assert "little room: 0 MiB are free on that of " in alarm.text
             assert (alarm.since, "1 are wanted" in alarm.text) == (None, True)
         (disk / "filler").write_bytes(bytes(2 << 20))
         for _ in range(3):
             alarms.check()
-        AlarmLog(house.site, house.records).check()  # by the next gateway
+        AlarmLog(house.site, house.records, lambda: began + 60).check()  # by the next gateway
         (alarm,) = alarms_now(house.site, house.records)
-        assert time.time() - alarm.since < 60
+        assert alarm.since == began
         assert "images are refused with 0xA700" in alarm.text
         config = tmp_path / "hilum.toml"
         config.write_text(f'data = "{disk}/data"\nreceiver.low_water_mb = 1\n')
@@ -558,7 +573,7 @@ def test_the_alarm_is_what_the_disk_says(
             alarms.check()
         lines = [record.message for record in caplog.records if "alarm" in record.message]
         assert len(lines) == 2
-        assert lines[0].startswith("alarm: 0 MiB are free on the disk of ")
+        assert lines[0].startswith("alarm: the disk has too little room: 0 MiB are free on ")
         assert lines[1] == "the alarm is over: disk"
         house.records.close()
 

@@ -10,7 +10,14 @@ from factory import OURS
 from hilum.config.site import Rule, Site
 from hilum.errors import MachineError
 from hilum.module import Input
-from hilum.records.states import EventKind, RequestAction, WorkitemState
+from hilum.records import views
+from hilum.records.states import (
+    EventKind,
+    RequestAction,
+    StudyState,
+    StudyWait,
+    WorkitemState,
+)
 from hilum.study.arrivals import Arrivals
 from hilum.study.flow import Flow
 from hilum.why.explanation import Cause
@@ -44,9 +51,11 @@ def hall() -> Iterator[Gateway]:
         yield made
 
 
-def start(hall: Gateway, modules: dict[str, type[Module]], problems: dict[str, str]) -> None:
+def start(
+    hall: Gateway, modules: dict[str, type[Module]], problems: dict[str, str], **settings: Any
+) -> None:
     hall.flow._hints.close()
-    site, name = Site(**dict(hall.flow.site)), f"rules {next(hall.numbers)}"
+    site, name = Site(**dict(hall.flow.site) | settings), f"rules {next(hall.numbers)}"
     parts = (site, hall.records, modules, hall.clock, hall.engine, name, problems)
     hall.flow = Flow(*parts)  # type: ignore[arg-type]
     hall.flow.arrivals = Arrivals(hall.inbox, hall.records, OURS, hall.clock)
@@ -57,6 +66,13 @@ def modules_of(hall: Gateway, uid: str) -> list[str]:
     return sorted(item.module for item in items(hall, uid))
 
 
+def states_of(hall: Gateway, uid: str) -> tuple[StudyState | None, StudyWait | None]:
+    """How a study stands in lists, and what it waits for."""
+    listed, view = hall.records.search.of([uid])[uid], views.study(hall.records, uid)
+    assert bool(view.obstacle) is (listed.state is StudyState.UNJUDGED)
+    return listed.state, view.waits_for
+
+
 def test_a_module_that_cannot_be_used_stops_no_other_rule(hall: Gateway) -> None:
     start(hall, {"m": Module}, {"other": "no package of that name"})
     uid = receive(hall, *contents("one"))
@@ -65,7 +81,11 @@ def test_a_module_that_cannot_be_used_stops_no_other_rule(hall: Gateway) -> None
     assert said.cause is Cause.UNJUDGED
     why = "the module other cannot be used: no package of that name"
     assert said.sentence == f"The study cannot be judged yet: {why}."
-    assert [cure.command for cure in said.cures] == ["hilum modules"]
+    assert [cure.command for cure in said.cures] == ["hilum modules", ""]
+    assert states_of(hall, uid) == (StudyState.UNJUDGED, StudyWait.MODULE)
+    assert [e.text for e in hall.records.events.of_kind(uid, EventKind.UNJUDGED)] == [
+        f"cannot be judged yet: {why}"
+    ]
     assert not hall.records.events.of_kind(uid, EventKind.UNREADABLE)
     assert hall.flow.arrivals.due(hall.now + 600) == [], "nothing is new until the next start"
     done, answer = ask(hall, RequestAction.RERUN, uid)
@@ -73,6 +93,16 @@ def test_a_module_that_cannot_be_used_stops_no_other_rule(hall: Gateway) -> None
     start(hall, {"m": Module, "other": Other}, {})
     hall.wait(60)
     assert modules_of(hall, uid) == ["m", "other"]
+
+
+def test_a_study_is_decided_on_without_a_rule_that_was_taken_out(hall: Gateway) -> None:
+    """As the cure says."""
+    start(hall, {"m": Module}, {"other": "no package of that name"})
+    uid = receive(hall, *contents("one"))
+    assert states_of(hall, uid) == (StudyState.UNJUDGED, StudyWait.MODULE)
+    start(hall, {"m": Module}, {}, rule=(HELD,))
+    hall.wait(60)
+    assert states_of(hall, uid) == (StudyState.SCHEDULED, None)
 
 
 def test_one_that_is_not_installed_is_told_as_that(hall: Gateway) -> None:

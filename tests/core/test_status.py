@@ -101,3 +101,13 @@ def test_an_empty_list_is_said_and_who_may_send(tmp_path: Path) -> None:
         assert "no study" not in status(tmp_path)
         words = ["status", "--state", "failed", "-c", str(tmp_path / "hilum.toml")]
         assert "none of 1 study matches" in CliRunner().invoke(app, words).stdout
+
+
+def test_a_study_that_no_rule_can_look_at_is_not_called_receiving(
+    records: Records, tmp_path: Path
+) -> None:
+    records.studies.reviewed("1.2", 3, 0.0, 0, reason="cannot be judged: TypeError in a.py")
+    line = "3 images  cannot be judged  TypeError in a.py"
+    assert line in status(tmp_path)
+    records.studies.reviewed("1.2", 3, 0.0, 0, reason="3 images", patience=5.0)
+    assert "3 images  receiving" in status(tmp_path)

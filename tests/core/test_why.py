@@ -38,6 +38,7 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.searching import StudySearch
 from hilum.study.verdict import Verdict
 from hilum.summary.remarks import RefusalSummary
+from hilum.why import archives
 from hilum.why.archives import (
     ASKING,
     ArchiveAnswer,
@@ -51,7 +52,8 @@ from hilum.why.explanation import Cause, CureKind, Explanation
 from hilum.why.items import OF_STATE
 from hilum.why.question import explain, search_for
 from hilum.wording import WHOLE_AGAIN
-from tests.patience import until
+from tests.drawn import examples
+from tests.patience import NEVER, until
 
 UID = "1.2.840.77"
 NOW = 1_000_000.0
@@ -114,6 +116,7 @@ items = st.tuples(
 )
 
 
+@examples(20, 200)
 @given(found=st.lists(items, min_size=1, max_size=4), order=st.randoms())
 def test_the_worst_cause_is_told_whatever_comes_first(found: list[object], order: object) -> None:
     causes = []
@@ -202,7 +205,7 @@ ITEMS = [
      ["hilum serve"]),
     (an_item(WorkitemState.SCHEDULED, failure="the server of m answers HTTP 503"),
      Cause.QUEUED, "The analysis by m waits and is tried again by itself: the server of m answers "
-     "HTTP 503.", []),
+     "HTTP 503.", [""]),
     (an_item(WorkitemState.RUNNING),
      Cause.RUNNING, "The analysis by m is running, and no worker gives a sign of life.",
      ["hilum serve"]),
@@ -548,20 +551,23 @@ def still_asked() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(ASKING)]
 
 
-def test_archives_that_do_not_answer_cost_no_more_than_the_time_for_all() -> None:
+def test_archives_that_do_not_answer_cost_no_more_than_the_time_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archives, "MARGIN", NEVER)  # each is given up so late
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
         ends: list[dict[str, object]]
         ends = [{"name": f"d{n}", "kind": "dimse", "port": port} for n in range(3)]
         ends.append({"name": "web", "kind": "dicomweb", "url": f"http://127.0.0.1:{port}"})
+        ends = [{**end, "timeout_seconds": NEVER} for end in ends]
         ends.append({"name": "out", "kind": "folder", "folder": "out"})
         site = parse({"data": "/nowhere", "destination": ends})
-        began = time.monotonic()
         answers = list(ask_archives(archives_of(site), StudySearch(("1.2.3",)), altogether=1.0))
-        assert time.monotonic() - began < 2.5
-        until(lambda: not still_asked(), "the end of the threads, which nobody waits for")
+        assert len(still_asked()) == 4, "nobody waits for them"
+    until(lambda: not still_asked(), "the end of the threads, since the archive has gone")
     assert {one.archive for one in answers} == {"d0", "d1", "d2", "web"}
-    assert {one.holding for one in answers} <= {Holding.SILENT, Holding.REFUSES}
+    assert {one.holding for one in answers} == {Holding.SILENT}
     assert "d0 has not answered within 1 s." in map(str, answers)
 
 

@@ -229,6 +229,12 @@ def of_another_system(server: FhirServer) -> None:
     server.add_patient("4711", system="urn:oid:2.999.9")
 
 
+def merged_elsewhere(server: FhirServer) -> None:
+    """Of two who have had the ID, the one was merged into somebody else."""
+    merged_patient(server)
+    server.add_patient("4711")
+
+
 def one_left(server: FhirServer) -> None:
     """Every cure: in the end one patient has the ID."""
     for place in [place for place in server.history if place.startswith("Patient/")]:
@@ -242,6 +248,7 @@ def one_left(server: FhirServer) -> None:
         (no_patient, "no patient there has the ID of the images: have the patient registered"),
         (of_another_system, "or correct patient_system"),
         (two_patients, "several patients there have the ID of the images: have them merged there"),
+        (merged_elsewhere, "several patients there have the ID of the images"),
         (merged_patient, "or has merged it into another: have the images corrected"),
         (unused_patient, "no longer uses the patient who has the ID"),
     ],
@@ -260,6 +267,39 @@ def test_nobody_is_made_or_guessed(
     assert set(server.history) == before
     one_left(server)
     sent(record(server), result)
+
+
+@pytest.mark.parametrize("form", ["{}", "http://record/fhir/{}", "{}/_history/2"])
+def test_who_was_merged_into_the_one_in_use_is_no_other_patient(
+    server: FhirServer, author: Author, form: str
+) -> None:
+    """Servers leave both, and both with the ID."""
+    patient = server.add_patient("4711", active=True)
+    link = {"other": {"reference": form.format(patient)}, "type": "replaced-by"}
+    server.add_patient("4711", active=False, link=[link])
+    sent(record(server), author.result("a"))
+    [report] = server.all("DiagnosticReport")
+    assert report["subject"]["reference"] == patient
+
+
+@pytest.mark.parametrize("status", ["final", "amended", "corrected", "partial", "cancelled"])
+def test_what_somebody_has_signed_is_not_written_over(
+    server: FhirServer, author: Author, status: str
+) -> None:
+    server.add_patient("4711")
+    destination = record(server)
+    first = author.result("a")
+    sent(destination, first)
+    [report] = [place for place in server.history if place.startswith("DiagnosticReport/")]
+    server.history[report][-1]["status"] = status
+    versions = {place: len(known) for place, known in server.history.items()}
+    later = (author.result("b", first, count=2), author.withdrawal("n", first))
+    for result in later:
+        with pytest.raises(DeliveryRefused, match="whose status is no longer preliminary"):
+            list(destination.send([result]))
+    assert {place: len(known) for place, known in server.history.items()} == versions
+    server.history[report][-1]["status"] = "preliminary"  # the cure
+    sent(destination, later[0])
 
 
 def test_a_server_that_searches_badly_is_not_believed(server: FhirServer, author: Author) -> None:

@@ -2,12 +2,16 @@
 
 import ssl
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hilum.answers import Acceptance, Answer
+from hilum.destinations import mllp
 from hilum.destinations.mllp import MOST_ERRORS, MllpDestination, MllpDestinationSettings
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
@@ -15,9 +19,11 @@ from hilum.hl7.er7 import encoded, header, segment
 from hilum.inbox.heard import file_of
 from hilum.records.states import DeliveryState
 from hilum.results import HL7, Result
+from hilum.transport.mllp import Frames
 from tests.certificates import SelfSigned
 from tests.core.test_outbox import Desk
 from tests.mllp_receiver import ACCEPTS, HANGS_UP, SILENT, Receiver, receiving
+from tests.patience import PATIENCE
 
 WORDS = "|Roe Jane is unknown\rERR||PID^1^3|204^Unknown key identifier^HL70357|E||||Roe Jane"
 
@@ -33,7 +39,7 @@ def destination(receiver: Receiver, **more: Any) -> MllpDestination:
 
 
 def settings(receiver: Receiver, **more: Any) -> MllpDestinationSettings:
-    values = {"name": "ris", "port": receiver.port, "timeout_seconds": 2, **more}
+    values = {"name": "ris", "port": receiver.port, "timeout_seconds": PATIENCE, **more}
     return MllpDestinationSettings(**values)
 
 
@@ -56,10 +62,56 @@ def test_each_message_is_taken_by_its_own_answer(receiver: Receiver, tmp_path: P
 
 
 @pytest.mark.parametrize("verdict", ["AA", "CA"])
-def test_both_modes_say_that_it_is_taken(receiver: Receiver, tmp_path: Path, verdict: str) -> None:
+@pytest.mark.parametrize("enhanced", [True, False])
+def test_both_modes_say_that_it_is_taken(
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: str,
+    enhanced: bool,
+) -> None:
+    monkeypatch.setattr(mllp, "APPLICATION_SECONDS", 0.05)
     receiver.answers = [(verdict, "")]
-    [answer] = destination(receiver).send([message(tmp_path, "a")])
+    [answer] = destination(receiver, enhanced=enhanced).send([message(tmp_path, "a")])
     assert answer.acceptance is Acceptance.TAKEN
+
+
+@pytest.mark.parametrize(
+    ("application", "acceptance"),
+    [("AA", Acceptance.TAKEN), ("AE", Acceptance.LATER), ("AR", Acceptance.NEVER)],
+)
+def test_what_the_application_says_after_the_transport_counts(
+    receiver: Receiver, tmp_path: Path, application: str, acceptance: Acceptance
+) -> None:
+    receiver.answers, receiver.afterwards = [("CA", "")], application
+    [answer, *_] = destination(receiver).send([message(tmp_path, "a")])
+    assert answer.acceptance is acceptance
+
+
+@pytest.mark.parametrize("end", [b"\x1c", b"\x1c\n", b"\x1c\r\n"])
+def test_an_answer_may_leave_out_how_it_should_end(
+    receiver: Receiver, tmp_path: Path, end: bytes
+) -> None:
+    receiver.end = end
+    results = [message(tmp_path, name) for name in "ab"]
+    assert [one.acceptance for one in destination(receiver).send(results)] == [Acceptance.TAKEN] * 2
+
+
+WHOLE = st.lists(st.binary().filter(lambda one: not {0x0B, 0x1C} & set(one)), max_size=4)
+
+
+@given(WHOLE, st.lists(st.integers(0, 60)), st.sampled_from([b"\x1c\r", b"\x1c", b"\x1c\r\n"]))
+def test_messages_are_found_however_they_come_apart(
+    sent: list[bytes], cuts: list[int], end: bytes
+) -> None:
+    stream = b"".join(b"\x0b" + one + end for one in sent)
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    frames, found = Frames(), []
+    for start, stop in pairwise(places):
+        frames.add(stream[start:stop])
+        while (one := frames.next()) is not None:
+            found.append(one)
+    assert found == sent and not frames.has_begun
 
 
 @pytest.mark.parametrize(
@@ -153,7 +205,7 @@ class Office(Desk):
 
 @pytest.fixture
 def office(tmp_path: Path, receiver: Receiver) -> Iterator[Office]:
-    made = Office(tmp_path, receiver, timeout_seconds=0.3)
+    made = Office(tmp_path, receiver)
     yield made
     made.records.close()
 
@@ -180,7 +232,7 @@ def test_down_for_the_whole_run_and_back(tmp_path: Path) -> None:
 def test_what_had_no_answer_is_sent_again_with_the_same_bytes_and_nothing_overtakes(
     office: Office, receiver: Receiver
 ) -> None:
-    receiver.answers = [SILENT, ACCEPTS]
+    receiver.answers = [HANGS_UP, ACCEPTS]
     first = office.owe_message("first")
     office.turn()
     correction = office.owe_message("correction")

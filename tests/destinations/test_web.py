@@ -314,6 +314,7 @@ def test_a_token_service_whose_answer_has_no_end_holds_up_nobody(
     with pytest.raises(DeliveryDelayed, match="no answer in time"):
         list(destination.send(scan(tmp_path)))
     tokens.is_endless = False
+    destination = web(f"{nginx.url}/token", **oauth2(tmp_path, tokens))
     assert {one.acceptance for one in destination.send(scan(tmp_path / "2"))} == {Acceptance.TAKEN}
 
 

@@ -25,6 +25,7 @@ from hilum.results import JSON, Result
 from tests.certificates import SelfSigned
 from tests.core.test_outbox import Desk
 from tests.notifiers.servers import Hook, web_hook
+from tests.patience import PATIENCE
 
 OLD, NEW = (f"whsec_{base64.b64encode(letter * 32).decode()}" for letter in (b"a", b"b"))
 
@@ -42,7 +43,7 @@ def settings(folder: Path, url: str, *secrets: str, **more: Any) -> WebhookDesti
         file.touch(0o600)
         file.write_text(f"{secret}\n")
         files.append(str(file))
-    given = {"name": "lake", "kind": "webhook", "url": url, "timeout_seconds": 2} | more
+    given = {"name": "lake", "kind": "webhook", "url": url, "timeout_seconds": PATIENCE} | more
     [made] = parse({"destination": [{**given, "secret_files": files}]}).destination
     assert isinstance(made, WebhookDestinationSettings)
     return made
@@ -118,6 +119,28 @@ def test_each_answer_means_what_it_says(
     with pytest.raises(error, match=cure):
         next(sending)
     assert len(hook.posts) == 1, "none overtakes it"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_page"),
+    [
+        (b"<!DOCTYPE html><title>Please log in</title>", True),
+        (b"\n <HTML lang='en'>", True),
+        (b"ok", False),
+        (b'{"html": true}', False),
+        (b"<p>ok</p>", False),
+    ],
+)
+def test_a_login_page_is_no_acceptance(
+    hook: Hook, tmp_path: Path, body: bytes, is_page: bool
+) -> None:
+    hook.status, hook.body = 200, body
+    sent = message(tmp_path, "a")
+    sending = WebhookDestination(settings(tmp_path, hook.url)).send([sent])
+    assert next(sending).acceptance is (Acceptance.UNKNOWN if is_page else Acceptance.TAKEN)
+    if is_page:
+        with pytest.raises(DeliveryRefused, match="it answers with a web page"):
+            next(sending)
 
 
 def test_a_call_sends_no_message(hook: Hook, tmp_path: Path) -> None:

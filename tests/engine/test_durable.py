@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
-from dbos import DBOS, _dbos, _queue, _serialization, _workflow_commands
+from dbos import DBOS, _dbos, _queue, _serialization, _sys_db
 
 from hilum.engine import durable
 from tests.patience import PATIENCE, until
@@ -32,15 +32,16 @@ class Noting(durable.Workflows):
 
 def work(folder: Path) -> None:
     """In a process of its own: there is one engine in each. It never looks at the queue unasked."""
-    noting = Noting(folder)
+    noting, before = Noting(folder), threading.enumerate()
     durable.launch(f"sqlite:///{folder}/engine.db", "executor")
-    poller = durable.listen(idle_seconds=NEVER, lively_seconds=0.0)
+    poller = durable.listen(NEVER, is_news=lambda: False, lively_seconds=0.0)
     for name in ("one", "two"):  # the second after it has come to rest
         durable.enqueue(durable.ANALYSE, noting.note, name, name, 1)
         until(lambda n=name: poller.wake() or durable.is_over(n), name)
-    polling = [t.name for t in threading.enumerate() if t.name.startswith("queue-worker")]
-    if polling:
-        sys.exit(f"DBOS looks at queues of its own: {polling}")
+    known = (durable.ANALYSE, "dbos-executor", "_run_event_loop")  # each waits until it is woken
+    names = [thread.name for thread in threading.enumerate() if thread not in before]
+    if looking := [name for name in names if not any(one in name for one in known)]:
+        sys.exit(f"DBOS looks for what we do not have: {looking}")
     durable.shut_down()
 
 
@@ -87,7 +88,7 @@ def work_beside(database: str, folder: Path, name: str) -> None:
     durable.launch(database, "worker")
     if not durable.is_over(name):
         sys.exit("nobody would enqueue it again")
-    poller = durable.listen(idle_seconds=0.1)
+    poller = durable.listen(0.1, is_news=lambda: True)
     again = f"{name} again"
     durable.enqueue(durable.ANALYSE, noting.note, again, again, 1)
 
@@ -133,23 +134,37 @@ def test_payloads_are_json_and_a_pickle_is_never_read(database: str, tmp_path: P
 
 
 def test_the_internals_that_are_replaced_are_there() -> None:
-    assert callable(_dbos.__dict__["queue_thread"])
+    for name in durable.LOOKING:
+        assert callable(_dbos.__dict__[name])
+    assert callable(_sys_db.SystemDatabase._notification_listener_polling)
     assert callable(_queue.queue_worker_thread)
-    assert _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC > 0
     assert callable(_dbos.DBOS._recover_pending_workflows)
     assert callable(_serialization.DefaultSerializer.deserialize)
 
 
-def test_a_poller_looks_often_only_while_there_is_work() -> None:
-    running = 1
-    poller = durable.Poller(NEVER, 0.0, lambda: running)
-    assert poller.wait(0.0) is False  # at once: something runs
-    running = 0
+def test_a_poller_looks_when_it_is_woken() -> None:
+    poller = durable.Poller(NEVER, 0.0, lambda: 0, is_news=lambda: False)
     threading.Timer(0.01, poller.wake).start()
-    assert poller.wait(0.0) is False  # only now that it was woken
-    poller.set()
-    poller.wake()
+    assert poller.wait(0.0) is False
+    poller.finish()
     assert poller.wait(0.0) is True
+
+
+def test_a_poller_that_nobody_wakes_looks_once_something_was_written() -> None:
+    answers = iter([False, False, True])
+    poller = durable.Poller(0.0, 0.0, lambda: 0, is_news=lambda: next(answers))
+    assert poller.wait(0.0) is False
+    assert next(answers, None) is None
+
+
+def test_a_poller_does_not_look_while_a_workflow_runs_but_at_once_when_it_has_ended() -> None:
+    counts = iter([1, 1, 1, 0])
+    poller = durable.Poller(NEVER, NEVER, lambda: next(counts), is_news=lambda: True)
+    assert poller.wait(0.0) is False
+    assert next(counts, None) is None
+    poller = durable.Poller(NEVER, NEVER, lambda: 1, is_news=lambda: True)
+    threading.Timer(0.01, poller.finish).start()
+    assert poller.wait(0.001) is True, "it is to end, though a workflow runs"
 
 
 def hasten(folder: Path) -> None:

@@ -36,7 +36,7 @@ def work(disk: Path) -> None:
     """In a process of its own: there is one engine in each."""
     filling = Filling(disk)
     durable.launch(f"sqlite:///{disk}/engine.db", "executor")
-    durable.listen(durable.POLLING_SECONDS)
+    durable.listen(durable.POLLING_SECONDS, is_news=lambda: True)
     durable.enqueue(durable.ANALYSE, filling.run, "workflow", "argument", 1)
     until(lambda: durable.is_over("workflow"), "the workflow")
     durable.shut_down()

@@ -27,6 +27,7 @@ from hilum_lab.chaos.gate import PacsProxy, Reply
 from hilum_lab.chaos.ledger import Ledger
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
+from tests.patience import PATIENCE
 
 
 class Place:
@@ -41,7 +42,7 @@ class Place:
         self.ledger = Ledger(self)  # type: ignore[arg-type]
         self.inbox = Inbox(folder)
         url = f"http://127.0.0.1:{self.gate.port}/dicom-web"
-        web = DicomwebDestinationSettings(name="pacs", url=url, timeout_seconds=30)
+        web = DicomwebDestinationSettings(name="pacs", url=url, timeout_seconds=PATIENCE)
         dimse = DimseDestinationSettings(name="archive", port=self.archive.port, ae_title=AE_TITLE)
         self.to_pacs: Destination = open_destination(web)
         self.to_archive: Destination = open_destination(dimse)

@@ -55,7 +55,7 @@ def test_a_study_waits_for_its_server_and_is_analysed_once_it_is_there(tmp_path:
         [item] = hall.items("one", rule)
         assert (item.state, item.runs, item.findings) == (WorkitemState.SCHEDULED, 0, None)
         assert "cannot be reached" in (item.failure or "")
-        assert not hall.records.workitems.oldest_in_state(WorkitemState.SCHEDULED)
+        assert not hall.records.workitems.waiting()
         flow.hosts.pop("m").close()  # it would leave the server alone for a minute
         with running(router_model(Behaviour()), port), closing(flow.host("m")):
             assert flow.begin(item.id)

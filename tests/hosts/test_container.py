@@ -140,7 +140,7 @@ def test_a_rule_sets_what_the_card_lets_it_set(image: str, tmp_path: Path) -> No
     module = installed_module("outside", Place(models=models))
     with pytest.raises(ConfigurationError, match="did you mean 'threshold'"):
         parameters_of(module, {"treshold": 6})
-    with pytest.raises(ConfigurationError, match="parameter threshold: Input should be"):
+    with pytest.raises(ConfigurationError, match="parameter threshold: a whole number is needed"):
         parameters_of(module, {"threshold": "high"})
     with closing(open_host(usual("outside", Place(models=models)), place(models))) as host:
         host.run(replace(job(models, tmp_path), parameters={"threshold": 6}))
@@ -241,7 +241,7 @@ def test_folders_that_no_container_can_have_are_told(given: str, left: str) -> N
 
 
 MACHINE = {  # what is wrong with podman, and what is said of that
-    "storage": "podman does not work on this machine: mend what `podman images` says",
+    "storage": "podman does not work on this machine: what `podman images` says",
     "option": r"podman did not run the container \(exit status 125\): .* options of the",
     "program": "broken cannot be started: Exec format error",
 }
@@ -325,7 +325,7 @@ def lines_below() -> Iterator[tuple[int, str]]:
 
 
 WRONG = {
-    'image = "{image}"': ('image = "example:latest"', "image: String should match"),
+    'image = "{image}"': ('image = "example:latest"', "image: a text of the form"),
     'modality = "MR"': ("colour = 1", "input: unknown key colour"),
     "licence = ": ("earlier = 1\nlicence = ", "earlier: .* the images of one exam, no earlier"),
     'module = "{format}"': ('module = "jar"', "known: .*mercure, monai-bundle, monai-map"),

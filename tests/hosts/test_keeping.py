@@ -14,7 +14,7 @@ import pytest
 
 import hilum
 from locks import held, is_free
-from patience import until
+from patience import PATIENCE, until
 
 KEPT = Path(__file__).with_name("kept.py")
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -71,7 +71,7 @@ def test_nothing_outlives_a_worker(system: str, user: str) -> None:
         begun.has_begun()
         os.close(begun.worker)
         begun.worker = os.open(os.devnull, os.O_RDONLY)
-        begun.keeper.wait(60)
+        begun.keeper.wait(PATIENCE)
         assert is_free(begun.lock)
 
 
@@ -83,7 +83,7 @@ def test_nothing_outlives_a_module_and_how_it_ended_is_told(
     system: str, ending: str, code: int
 ) -> None:
     with kept(system, ending) as begun:
-        assert begun.keeper.wait(60) == code
+        assert begun.keeper.wait(PATIENCE) == code
         assert is_free(begun.lock)
 
 

@@ -74,14 +74,14 @@ def test_the_console_and_the_command_ask_it(
         House(site, records, url).client() as client,
     ):
         assert "Test the server" in client.get("/modules/bright-part").text
-        away = client.post("/modules/bright-part/test", timeout=30).text
+        away = client.post("/modules/bright-part/test").text
         assert 'class="state failed"' in away
         assert "cannot be reached" in away
         told = CliRunner().invoke(app, ["check", "-c", str(file)])
         assert told.exit_code == 1
         assert "inference servers: rule: module 'bright-part'" in told.output
         with running(kserve(Behaviour()), port=port):
-            answer = client.post("/modules/bright-part/test", timeout=30).text
+            answer = client.post("/modules/bright-part/test").text
             assert 'class="state well"' in answer
             assert "has the tensors of the card" in answer
             told = CliRunner().invoke(app, ["check", "-c", str(file)])

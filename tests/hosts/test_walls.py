@@ -21,6 +21,7 @@ import hilum
 from hilum.hosts.walls import Wall, calls, files, standing
 from hilum.hosts.walls.deeds import Deed, deed_of, named
 from hilum.hosts.walls.kernel import MACHINES
+from tests.patience import PATIENCE
 
 ESCAPES = Path(__file__).parent / "escapes.py"
 GOT_OUT = "got out"
@@ -162,7 +163,7 @@ def tried(place: dict[str, Any], *by: str) -> dict[str, Any]:
         [*by, sys.executable, str(ESCAPES), json.dumps(place)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={"HILUM_SECRET": "secret", "PATH": os.environ["PATH"], "PYTHONPATH": source},
     )
     assert run.returncode == 0, run.stderr
@@ -313,7 +314,7 @@ def test_the_environment_is_overwritten_in_memory(act: str, count: range) -> Non
         [sys.executable, "-c", REMEMBERED, act],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env={"HILUM_SECRET": secret, "PYTHONPATH": source, "HOME": "/root"},
     )
     found, environment = run.stdout.split(" ", 1)

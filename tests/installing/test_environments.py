@@ -34,7 +34,7 @@ from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
 from hilum.module import Input
 from hilum.processes.process import descendants
 from hilum.testing import check_host, job_of, write_series
-from patience import until
+from patience import PATIENCE, until
 
 OTHER_NUMPY = "1.26.4"
 MOODY = """\
@@ -174,7 +174,7 @@ def models(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def host(models: Path) -> Iterator[Host]:
-    limits = Worker(memory_mb=2048, timeout_seconds=20)
+    limits = Worker(memory_mb=2048, timeout_seconds=PATIENCE)
     here = Path(os.path.relpath(models))  # as `hilum run --models models` gives it
     with closing(open_host(in_child("old-numbers"), Place(limits, here))) as opened:
         yield opened

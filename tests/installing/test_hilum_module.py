@@ -317,7 +317,7 @@ def test_what_is_no_number_is_not_repeated(value: Any) -> None:
 def test_a_new_module_passes_its_own_test(tmp_path: Path) -> None:
     made = CliRunner().invoke(app, ["new", "module", "bright-part", "--folder", str(tmp_path)])
     assert made.exit_code == 0, made.output
-    [printed] = re.findall("Test it: (.*)", made.output)
+    [printed] = re.findall("^  (.* -m pytest .*)$", made.output, re.MULTILINE)
     tested = subprocess.run(shlex.split(printed), capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stdout
     wheel = Project.read(tmp_path / "bright-part").wheel(tmp_path)

@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from hilum.cli import app
+from hilum.cli.group import FILES, OURS
+from hilum.cli.new import NEEDED, next_steps
 from hilum_lab.package import write_package
 
 LABORATORY = ("demo", "chaos", "odd-input", "archives")
@@ -47,8 +51,33 @@ def listed(text: str) -> list[str]:
 
 def test_help_lists_them_behind_the_others(tmp_path: Path) -> None:
     names = listed(run("--help", cwd=tmp_path).stdout)
-    assert names[:2] == ["serve", "init"]
+    assert names[:3] == ["init", "check", "serve"]
+    assert names[: -len(LABORATORY)] == list(OURS)
+    assert set(OURS) == {name for of_file in FILES.values() for name in of_file}
     assert names[-4:] == sorted(LABORATORY)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["find", "--state", "foo"], "'foo' is not one of 'parked', 'held'"),
+        (["find", "--page", "x"], "a whole number is needed"),
+        (["resend", "--to", "pacs", "--since", "now"], "a date is needed, such as 2026-11-29"),
+        (["people", "add", "bob", "--role", "boss"], "'boss' is not one of 'viewer', 'reader'"),
+    ],
+)
+def test_a_wrong_word_is_explained_in_words_of_ours(words: list[str], reason: str) -> None:
+    told = CliRunner().invoke(app, words)
+    said = " ".join(re.sub("[│╭╮╰╯─]", " ", told.output).split())
+    assert reason in said, said
+    assert "Value error" not in said and "Input should" not in said
+
+
+def test_a_new_module_comes_with_each_step_that_it_needs(tmp_path: Path) -> None:
+    told = run("new", "module", "my-lesions", cwd=tmp_path)
+    assert "-m pytest my-lesions" in told.stderr and "modules add my-lesions" in told.stderr
+    steps = [" ".join(one.split()[1:4]) for one in next_steps(Path("m"), NEEDED)]
+    assert steps == ["-m pip install", "-m pytest m", "-m pip install", "modules add m"]
 
 
 @pytest.mark.parametrize("command", LABORATORY)

@@ -21,6 +21,7 @@ from hilum_lab.network.processes import available_port
 from hilum_lab.network.viewer import Viewer
 from tests.answering import answering, app_answering
 from tests.archives import Orthanc
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,9 @@ WAYS_OUT = (  # from below the studies to the rest of what the PACS offers
 
 def answer_to(viewer: Viewer, target: str, method: str = "GET", **headers: str) -> tuple[int, str]:
     """Status and content that the viewer answers to exactly this request target."""
-    with closing(http.client.HTTPConnection("127.0.0.1", viewer.port, timeout=30)) as connection:
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", viewer.port, timeout=PATIENCE)
+    ) as connection:
         connection.putrequest(method, target)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)

@@ -76,6 +76,24 @@ def test_what_is_no_message_is_told(content: bytes, words: str) -> None:
         ReceivedMessage.of(content)
 
 
+@pytest.mark.parametrize(
+    ("stated", "escaped", "text"),
+    [
+        ("8859/1", r"Ren\XE9\e", "Ren\u00e9e"),
+        ("8859/2", r"Nov\XE1\k", "Nov\u00e1k"),
+        ("8859/5", r"\XB8D2D0DD\.", "\u0418\u0432\u0430\u043d."),  # Ivan
+        ("UNICODE UTF-8", r"Ren\XC3A9\e", "Ren\u00e9e"),
+        ("", r"Ren\XC3A9\e", "Ren\u00e9e"),
+    ],
+)
+def test_bytes_in_hexadecimal_are_in_the_character_set_of_the_message(
+    stated: str, escaped: str, text: str
+) -> None:
+    sent = f"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|1|P|2.5.1||||||{stated}\rPID|||{escaped}\r"
+    pid = ReceivedMessage.of(sent.encode("ascii")).first("PID")
+    assert pid and pid.text(3) == text
+
+
 def test_what_states_no_character_set_is_read_all_the_same() -> None:
     for encoding in ("utf-8", "latin-1"):
         message = ReceivedMessage.of("MSH|^~\\&|A\rPID|||||Müller^Änne\r".encode(encoding))

@@ -128,13 +128,13 @@ def test_channels_last_gives_the_same(models: Path) -> None:
 
 
 PROBLEMS = [
-    ('version = "3"', f'version = "{33 * "3"}"', "version: .*at most 32"),
-    ("abstain_below = 0.6", "abstain_below = 6", "abstain_below: .*less than or equal to 1"),
+    ('version = "3"', f'version = "{33 * "3"}"', "version: 32 characters at most"),
+    ("abstain_below = 0.6", "abstain_below = 6", "abstain_below: .*1 or less is needed"),
     ("rows = 32", "rows = 64", r"one input \(1, 3, 64, 32\), not \[1, 3, 32, 32\]"),
     ('scores = "scores"', 'scores = "prob"', "no output 'prob', only scores, map"),
     ("[10.0, 20.0, 30.0]", "[10.0, 20.0]", "mean has 2 values, BGR needs 1 or 3"),
-    ('fit = "squash"', 'fit = "squeeze"', "input.fit: Input should be 'pad' or 'squash'"),
-    ('licence = "ours"', "", "licence: Field required"),
+    ('fit = "squash"', 'fit = "squeeze"', "input.fit: 'pad' or 'squash' is needed"),
+    ('licence = "ours"', "", "licence is missing"),
     ('licence = "ours"', 'license = "ours"', "unknown key license"),
     ('name = "our-network"', 'name = "chest-radiograph"', "a module 'chest-radiograph' already"),
     (

@@ -22,7 +22,8 @@ class Hook:
 
     url: str = ""
     status: int = 204
-    is_endless: bool = False  # what stands in the body of the answer
+    body: bytes = b""  # of the answer
+    is_endless: bool = False  # more and more stands in it
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -38,6 +39,7 @@ def web_hook(certificate: SelfSigned | None = None) -> Iterator[Hook]:
             self.send_header("Location", "/elsewhere")
             self.end_headers()
             with suppress(OSError):  # nobody reads it
+                self.wfile.write(hook.body)
                 while hook.is_endless:
                     self.wfile.write(b"more and more")
 

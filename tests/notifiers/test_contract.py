@@ -3,8 +3,8 @@
 import base64
 import json
 import re
+import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,11 @@ def test_an_answer_that_is_no_success_is_told_with_the_cure(tmp_path: Path, stat
     assert len(hook.posts) == 1, "a redirection is not followed: it may lead anywhere"
 
 
-def test_a_hook_that_hangs_holds_up_nobody_for_long(tmp_path: Path) -> None:
-    with web_hook() as hook:
-        settings = a_hook(tmp_path, f"http://127.0.0.1:{available_port()}", timeout_seconds=0.2)
-        started = time.monotonic()
+def test_a_hook_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(NotificationError, match="ops: cannot be reached"):
-            open_notifier(settings).send(a_message())
-    assert time.monotonic() - started < 10
-    assert hook.posts == []
+            open_notifier(a_hook(tmp_path, url, timeout_seconds=0.2)).send(a_message())
 
 
 def test_a_hook_is_told_by_tls_only_if_its_certificate_is_trusted(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from hilum.acts.rerunning import AFTER_NOTE
+from hilum.assessments.decision import AssessmentDecision
 from hilum.config.hl7 import Dialect, Language
 from hilum.dicom import codes
 from hilum.findings import (
@@ -35,7 +36,8 @@ from hilum.findings import (
     Urgency,
 )
 from hilum.hl7.er7 import MessageSegment, ReceivedMessage
-from hilum.objects import Analysis
+from hilum.objects import Analysis, ReaderWord
+from hilum.objects.analysis import WrittenFile
 from hilum.objects.iod import sr
 from hilum.objects.kinds import Writing
 from hilum.objects.oru import ResultMessages
@@ -168,6 +170,42 @@ def test_another_program_finds_every_message_well_formed(
         result = strict(messages[0].decode(), find_groups=False)
         found = {one.obx_11.value for one in result.children if one.name == "OBX"}
         assert found == {status, "P"}
+
+
+@pytest.mark.parametrize("language", BY_LANGUAGE)
+@pytest.mark.parametrize("decision", AssessmentDecision)
+def test_another_program_finds_what_a_reader_said_well_formed(
+    brain: Analysis, language: Language, decision: AssessmentDecision
+) -> None:
+    wishes: dict[str, object] = {"language": language}
+    urgent = with_findings(brain, Urgency("Look at once."))
+    result = sent(urgent, urgency="order", **wishes)
+    files = [WrittenFile("oru", str(number), one) for number, one in enumerate(result)]
+    at = datetime.fromtimestamp(1e9).astimezone()
+    word = ReaderWord(decision, "Anna|Roe^", "key", "a|b\nc", at, (AssessmentDecision.ACCEPTED, at))
+    note = replace(brain, workitem_id="n", created=at, replaced=tuple(files))
+    content = ResultMessages().write_assessment(Writing(note, wishes=wishes), ["1", "0"], word)  # type: ignore[arg-type]
+    files.append(WrittenFile("oru", "2", content))
+    taken_back = replace(brain, replaced=tuple(files))
+    back = ResultMessages().write_withdrawal(
+        Writing(taken_back, wishes=wishes),
+        [one.identity for one in files],
+        "Wrong.",  # type: ignore[arg-type]
+    )
+    for message in (content, back):
+        tolerant = VALIDATION_LEVEL.TOLERANT
+        parsed = parse_message(message.decode(), validation_level=tolerant, find_groups=True)
+        assert parsed.validate()
+    told = [ReceivedMessage.of(one) for one in (content, result[0])]
+    assert told[0].first("PID") == told[1].first("PID")
+    first, second, *_ = observations(content)
+    assert (first.text(5), first.text(16, 2)) == (str(decision), "Anna|Roe^")
+    assert second.text(5) == told[1].control_id, "of just this message"
+    texts = [one.text(5) for one in observations(content, "TX")]
+    assert len(texts) == 4 and texts[1:3] == ["a|b", "c"]
+    assert BY_LANGUAGE[language].decisions[decision] in texts[0]
+    marks = {one.text(11) for one in observations(back)[-len(observations(content)) :]}
+    assert marks == {"W"}
 
 
 def test_whose_it_is_and_of_which_order(brain: Analysis) -> None:

@@ -20,11 +20,12 @@ from hilum.objects import write_objects
 from hilum.objects.report import NO_WARNING, Report
 from hilum.objects.report.course import Course, Dot, Stroke, Words, change_row
 from hilum.objects.report.films import Tone
-from hilum.objects.report.rows import BEYOND, DEFINITION, MINUS, WITHIN, Grid, row_of
+from hilum.objects.report.rows import BEYOND, DEFINITION, WITHIN, Grid, row_of
 from hilum.objects.sheet.blocks import Numbers, Remarks
 from hilum.objects.sheet.story import sheets
 from hilum.objects.sheet.theme import SCREEN
 from hilum.objects.sheet.typeset import pictures
+from hilum.printing import MINUS
 
 from . import exams, validators
 from .trees import child

@@ -9,7 +9,7 @@ from hilum.errors import FindingError
 from hilum.findings import Angle, Box, Findings, Length, Point
 from hilum.objects import write_objects
 from hilum.objects.report import Report
-from hilum.objects.report.window import window_of
+from hilum.objects.report.window import MOST_VALUES, PERCENTILES, window_of
 
 from . import exams, films, validators
 
@@ -99,6 +99,31 @@ def test_the_report_on_a_volume_tells_where_they_lie(tmp_path, with_segments, ju
     assert_valid(report, tmp_path, judge)
 
 
+def _forget(image):
+    if image.InstanceNumber < 3:
+        del image.FrameOfReferenceUID
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _forget,
+        lambda image: image.__delattr__("FrameOfReferenceUID"),
+    ],
+    ids=["some images state none", "no image states one"],
+)
+def test_report_and_segments_lie_in_one_frame_of_reference(tmp_path, change, judge):
+    study = exams.write_exam(tmp_path, change, shape=(6, 12, 12))
+    [series] = study.series[0].candidates
+    analysis = exams.analysis_of(study, series, *shapes_of(series))
+    made = dict(write_objects(analysis, ["seg", "sr"]))
+    (through,) = dict(places(made["sr"]))["Through"]
+    assert through.ReferencedFrameOfReferenceUID == made["seg"].FrameOfReferenceUID
+    stated = {frame.frame_of_reference for frame in series.frames}
+    assert change is not _forget or through.ReferencedFrameOfReferenceUID in stated
+    assert_valid(made["sr"], tmp_path, judge)
+
+
 def test_the_report_on_a_film_tells_where_they_lie(tmp_path, judge):
     study = films.write_films(tmp_path, [films.drawn()])
     uid = films.instances(study)[0].sop_instance_uid
@@ -159,6 +184,18 @@ def test_a_ct_is_shown_in_the_window_of_its_header(tmp_path, modality, stated, w
     series = exams.write_exam(tmp_path, change, shape=(6, 12, 12)).series[0]
     found = window_of(series, series.volume().array)
     assert found == (window or pytest.approx((100, 900), abs=20))
+
+
+@pytest.mark.parametrize("shape", [(3, 1024, 1024), (80, 256, 256), (60, 192, 256), (40, 320, 260)])
+@pytest.mark.parametrize("along", range(3))
+def test_the_window_of_a_large_volume_is_that_of_all_its_values(tmp_path, shape, along):
+    """Whichever way its values change: no slice, row or column is left out as a whole."""
+    series = exams.write_exam(tmp_path, shape=(6, 12, 12)).series[0]
+    ramp = np.linspace(0, 1000, shape[along], dtype=np.float32)
+    values = np.broadcast_to(np.expand_dims(ramp, [a for a in range(3) if a != along]), shape)
+    exact = np.percentile(values, PERCENTILES)
+    assert values.size > MOST_VALUES
+    assert window_of(series, values) == pytest.approx(tuple(exact), abs=1000 / shape[along] + 1)
 
 
 def places(report):

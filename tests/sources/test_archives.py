@@ -41,7 +41,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
 
 def remove(orthanc: Orthanc, path: Path) -> None:
     uid = str(pydicom.dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
-    with httpx.Client(base_url=orthanc.url, timeout=60) as client:
+    with httpx.Client(base_url=orthanc.url) as client:
         found = client.post("/tools/lookup", content=uid).json()
         client.delete(found[0]["Path"]).raise_for_status()
 

@@ -28,6 +28,7 @@ from hilum_lab.archives.behaviour import AE_TITLE
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
+from tests.patience import PATIENCE
 from tests.sources.watching import upload
 from tests.synthetic import write_series
 
@@ -191,7 +192,7 @@ def test_an_archive_that_is_down_is_asked_again(tmp_path: Path) -> None:
 
 def test_an_archive_that_does_not_know_us_is_said_to_want_our_address(orthanc: Orthanc) -> None:
     """Orthanc breaks the association off, and says nothing."""
-    unknown = Peer("ORTHANC", "127.0.0.1", orthanc.dicom_port, "NOBODY", timeout=5)
+    unknown = Peer("ORTHANC", "127.0.0.1", orthanc.dicom_port, "NOBODY", timeout=PATIENCE)
     with pytest.raises(DeliveryDelayed, match="register AE title HIPPOAI there"):
         list(move(study_of(1), "HIPPOAI", unknown))
 

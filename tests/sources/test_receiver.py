@@ -106,7 +106,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 
         with pytest.raises(DeliveryDelayed):
             sender.send(files, receiver.called, progress=kill_in_the_middle)
-        receiver.process.join(10)
+        receiver.process.join(PATIENCE)
         assert receiver.process.exitcode == -signal.SIGKILL
         kept = _by_uid(receiver.images())  # reads every one of them
         sent = _by_uid(files)
@@ -216,11 +216,11 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
     before = _peak(of_process)
     with _connect(receiver) as connection:
         connection.sendall(b"\x01\x00\xff\xff\xff\xf0")
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         assert connection.recv(64) == b""
     assert "more than 524288 bytes" in receiver.wait_for(Rejected)[0].rejection.reason
     assert _peak(of_process) - before < 50_000  # kB
-    assert sender.echo(receiver.called) < 10
+    sender.echo(receiver.called)
 
 
 def _peak(of_process: Path) -> int:
@@ -302,7 +302,7 @@ def test_garbage_leaves_the_receiver_alive(receiver: Running) -> None:
     ):
         with _connect(receiver) as connection:
             connection.sendall(content)
-    assert sender.echo(receiver.called) < 10
+    sender.echo(receiver.called)
 
 
 def test_a_lost_connection_is_reported(receiver: Running, tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_refused_callers_are_told_with_the_reason_and_the_cure(
 
 def test_an_allowed_network_may_connect(tmp_path: Path) -> None:
     with running_receiver(tmp_path, allowed_hosts=("192.0.2.7", "127.0.0.1/8")) as receiver:
-        assert sender.echo(receiver.called) < 10
+        sender.echo(receiver.called)
 
 
 def test_port_probes_take_no_place(tmp_path: Path) -> None:
@@ -578,7 +578,7 @@ def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path
             receiver.process.terminate()
 
     assert sender.send(files, receiver.called, progress=stop).stored == 20
-    receiver.process.join(10)
+    receiver.process.join(PATIENCE)
     assert receiver.process.exitcode == 0
 
 

@@ -1,13 +1,14 @@
 """The hook for Orthanc: it may fail in any way without Orthanc noticing."""
 
-import time
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import pytest
 
 from hilum.sources import orthanc as module
 from tests.archives import Orthanc
-from tests.destinations.test_failures import silent_listener
+from tests.patience import until
 from tests.sources.watching import upload
 from tests.synthetic import write_series
 
@@ -19,21 +20,34 @@ def hook(address: str) -> dict[str, object]:
     return {"LuaScripts": [str(WAKE)], "HilumWake": address}
 
 
-def test_a_hanging_hilum_does_not_hold_orthanc_up(tmp_path: Path) -> None:
-    files = write_series(tmp_path / "scan", 3)
-    seconds = []
-    with silent_listener() as port:
-        address = f"http://127.0.0.1:{port}/api/v1/sources/pacs/wake"
-        with (
-            Orthanc(tmp_path / "pacs", settings=hook(address)) as orthanc,
-            httpx.Client(base_url=orthanc.url, timeout=60) as client,
-        ):
-            for path in files:
-                started = time.monotonic()
-                client.post("/instances", content=path.read_bytes()).raise_for_status()
-                seconds.append(time.monotonic() - started)
-                time.sleep(1.1)  # the hook acts once a second
-    assert min(seconds) < 1.5  # were it waited for, each would take two seconds
+HANGS = """#!/bin/sh
+cd FOLDER
+touch began
+until [ -e go ]; do sleep 0.1; done
+touch ended
+"""
+
+
+@pytest.fixture
+def hanging_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a `curl` that does not end before the test does."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    program = folder / "curl"
+    program.write_text(HANGS.replace("FOLDER", str(folder)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    yield folder
+    (folder / "go").touch()
+    until(lambda: (folder / "ended").exists(), "its end")
+
+
+def test_a_hanging_hilum_does_not_hold_orthanc_up(tmp_path: Path, hanging_curl: Path) -> None:
+    settings = hook("http://127.0.0.1:1/api/v1/sources/pacs/wake")
+    with Orthanc(tmp_path / "pacs", settings=settings) as orthanc:
+        assert upload(orthanc, write_series(tmp_path / "scan", 1))
+        until(lambda: (hanging_curl / "began").exists(), "what the hook starts")
+        assert upload(orthanc, write_series(tmp_path / "next", 1))
 
 
 def test_an_address_that_is_none_is_not_run_as_a_command(tmp_path: Path) -> None:

@@ -374,7 +374,7 @@ def test_a_wrong_password_is_named_and_a_right_one_is_used(tmp_path: Path) -> No
             secret.write_text("right\n")
             secret.chmod(0o600)
             watch.settle()
-            with httpx.Client(base_url=orthanc.url, auth=("hilum", "right"), timeout=60) as client:
+            with httpx.Client(base_url=orthanc.url, auth=("hilum", "right")) as client:
                 client.post("/instances", content=files[0].read_bytes()).raise_for_status()
             arrived(watch, files)
         finally:

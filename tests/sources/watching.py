@@ -130,7 +130,7 @@ def watching(folder: Path, orthanc: Orthanc, **values: Any) -> Iterator[Watching
 
 def upload(orthanc: Orthanc, files: Sequence[Path]) -> list[str]:
     """Store `files` by the REST API; Orthanc's names for the instances."""
-    with httpx.Client(base_url=orthanc.url, timeout=60) as client:
+    with httpx.Client(base_url=orthanc.url) as client:
         answers = [client.post("/instances", content=path.read_bytes()) for path in files]
     return [answer.raise_for_status().json()["ID"] for answer in answers]
 

@@ -145,7 +145,12 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     other = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     address, _, key = other.stdout.strip().partition("#")
     assert link.partition("#")[0] == address
-    assert httpx.post(address, data={"key": key}).status_code == 303
+    with httpx.Client() as signed_in:
+        assert signed_in.post(address, data={"key": key}).status_code == 303
+        for study in (brain, film):
+            page = signed_in.get(study["addresses"]["hilum"])
+            assert page.is_success
+            assert study["study_uid"] in page.text
 
     assert any("Orthanc" in name for name in descendants(demo.pid).values())
     assert "Traceback" not in ended_by_ctrl_c(demo)
@@ -394,7 +399,7 @@ def serving(folder: Path, **settings: object) -> Iterator[subprocess.Popen[bytes
     config = settings_file(folder / "serving.toml", **settings)
     command = [sys.executable, "-m", "hilum", "serve", "-c", str(config)]
     with (folder / "said").open("w") as said:
-        service = subprocess.Popen(command, stderr=said)
+        service = subprocess.Popen(command, stderr=said, start_new_session=True)
     try:
         yield service
     finally:
@@ -432,8 +437,9 @@ def test_two_services_do_not_share_a_folder(hilum: Callable[..., Typed], tmp_pat
         second = hilum("serve", "-c", settings_file(tmp_path / "second.toml"))
         assert second.status == 1
         assert "another `hilum serve` works in" in second.err
-        first.terminate()
+        os.killpg(first.pid, signal.SIGTERM)  # as systemd does: every process is told to end
         assert first.wait(PATIENCE) == 0
+        assert "died" not in (tmp_path / "said").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

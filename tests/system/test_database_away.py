@@ -1,23 +1,28 @@
-"""A command waits ten seconds for a database server that is down, and says so in one line."""
+"""A command waits ten seconds for a database server that is away, and says so in one line."""
 
 import subprocess
 import sys
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 from hilum_lab.network.processes import available_port
 from tests.patience import PATIENCE
+from tests.postgres import Postgres
 
 COMMANDS = ("status", "trace 1.2", "retry 1", "recover")
 
 
-def test_a_command_does_not_wait_without_end(tmp_path: Path) -> None:
-    settings = tmp_path / "hilum.toml"
-    database = f"postgresql+psycopg://hilum@127.0.0.1:{available_port()}/hilum"
-    settings.write_text(f'data = "{tmp_path}/data"\ndatabase = "{database}"\n')
+def test_a_command_does_not_wait_without_end(tmp_path: Path, postgres: Postgres) -> None:
+    """Neither for a server that is down, nor for one that was stopped."""
+    down = f"postgresql+psycopg://hilum@127.0.0.1:{available_port()}/hilum"
+    stopped = postgres.database()
     with ExitStack() as stack:
+        stack.enter_context(postgres.silent())
         started = []
-        for words in COMMANDS:
+        for words, database in [*product(COMMANDS, [down]), ("status", stopped)]:
+            settings = tmp_path / f"{len(started)}.toml"
+            settings.write_text(f'data = "{tmp_path}/data"\ndatabase = "{database}"\n')
             line = [sys.executable, "-m", "hilum", *words.split(), "--config", str(settings)]
             process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
             stack.enter_context(process)

@@ -13,6 +13,7 @@ import pytest
 from hilum.errors import DeliveryDelayed
 from hilum.processes.process import fork_server_pid
 from hilum.transport import sender
+from tests.patience import PATIENCE
 from tests.synthetic import write_series
 from tests.system.site import Running, running
 
@@ -73,5 +74,5 @@ def test_it_can_be_stopped_in_order_while_the_fork_server_stands_still(hilum: Ru
     os.kill(server(), signal.SIGSTOP)
     stopping = threading.Thread(target=hilum.supervisor.stop)
     stopping.start()
-    stopping.join(30)
+    stopping.join(PATIENCE)
     assert not stopping.is_alive()

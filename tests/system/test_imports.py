@@ -187,13 +187,24 @@ def test_a_worker_imports_nothing_of_servers_before_a_module_asks_one() -> None:
 
 
 def test_the_parent_of_all_processes_loads_nothing_that_only_they_need() -> None:
-    program = "import sys, hilum.service.supervisor; print(*sys.modules)"
+    program = """
+import sys
+import hilum.service.supervisor
+from hilum.config import site_in
+site_in(sys.argv[1])
+print(*sys.modules)
+"""
     ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, EVERY_KIND], capture_output=True, text=True, check=True
     )
     there = set(ran.stdout.split())
     assert "hilum.service.tasks" in there
     assert not there & {
+        *HEAVY,
+        "PIL",
+        "hilum.checking",
+        "requests",
+        "sqlalchemy",
         "dbos",
         "fastapi",
         "hilum.comparison",

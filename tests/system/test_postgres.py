@@ -1,6 +1,6 @@
 """The records and the engine on PostgreSQL, and a database server that is gone for a while."""
 
-import time
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,8 @@ import pytest
 from factory import mr_slices, write
 from hilum.dicom.instance import Instance
 from hilum.records import views
-from plugin import install_plugin
+from plugin import GO, install_plugin
+from tests.patience import until
 from tests.postgres import Postgres
 
 from .hospital import Typed, at_rest, cure, deliver, hospital_in, refused, sent_once, typed
@@ -16,16 +17,16 @@ from .site import running
 
 __all__ = ["typed"]  # a fixture
 
-SLOW = """
-    import time
+WAITS = f"""
+    import pathlib, time
     from hilum import Input, Note
 
     class Module:
-        name, version = "slow", "1"
+        name, version = "waits", "1"
         needs = Input(modality="MR")
 
         def run(self, series):
-            time.sleep(3)
+            {GO}
             yield Note("done")
 """
 
@@ -33,11 +34,11 @@ SLOW = """
 def test_a_database_that_is_gone_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
 ) -> None:
-    install_plugin(tmp_path / "plugin", monkeypatch, SLOW, "slow")
+    install_plugin(tmp_path / "plugin", monkeypatch, WAITS, "waits")
     first, second = (write(mr_slices(n, n, 3), tmp_path / n) for n in ("first", "second"))
     uids = [Instance.read(files[0]).study_uid for files in (first, second)]
     out = {"name": "out", "kind": "folder", "folder": tmp_path / "out"}
-    rule = {"module": "slow", "send_to": ["out"]}
+    rule = {"module": "waits", "send_to": ["out"]}
     with running(tmp_path, database=postgres.database(), destination=[out], rule=[rule]) as hilum:
         hilum.send(first)
         kinds = ["receiving", "complete", "scheduled", "running"]
@@ -49,11 +50,18 @@ def test_a_database_that_is_gone_is_waited_for(
         hilum.until(begun, "the module")
         postgres.crash()
         hilum.send(second)  # is accepted all the same
-        gone = time.monotonic()
-        while time.monotonic() - gone < 8:
+        (tmp_path / "plugin" / "go").touch()
+        log = hilum.site.data / "logs" / "hilum.log"
+
+        def wait_for_it() -> bool:
             hilum.supervisor.check()
-            time.sleep(0.1)
-        postgres.start()
+            found = re.findall(r"hilum (\w+).* the records do not answer", log.read_text())
+            return {"gateway", "worker"} <= set(found)
+
+        try:
+            until(wait_for_it, log.read_text)
+        finally:
+            postgres.start()
         states = [hilum.settled(uid).workitems[0].state for uid in uids]
     assert states == ["completed", "completed"]
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -199,10 +198,7 @@ def test_a_database_that_goes_while_hilum_runs(
         else:
             lose(delivered.data, file)
         hilum.send(delivered.exam(name))
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            hilum.supervisor.check()
-            time.sleep(0.05)
+        hilum.until(lambda: False, "its end")
     said = str(noticed.value)
     assert f"{file} was deleted or replaced while Hilum ran, so it has stopped: " in said
     cure(delivered, said, typed)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from factory import mr_slices, write
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
-from hilum.service.preflight import alone_in
+from hilum.service.preflight import alone_in, require_free_ports
 from hilum.service.processes import CALLED
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor
@@ -86,6 +87,28 @@ def test_every_role_is_once_in_a_folder_but_workers(tmp_path: Path) -> None:
             pass
     with alone_in(tmp_path, EVERY_ROLE):
         pass
+
+
+def test_ports_that_are_taken_are_named_with_the_cure(tmp_path: Path) -> None:
+    with socket.socket() as receiver, socket.socket() as console:
+        for taken in (receiver, console):
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+        ports = [taken.getsockname()[1] for taken in (receiver, console)]
+        listeners = {"receiver": {"port": ports[0]}, "console": {"port": ports[1]}}
+        site = Site.model_validate({"data": tmp_path, **listeners})
+        with pytest.raises(ConfigurationError) as refused:
+            require_free_ports(site, EVERY_ROLE)
+        require_free_ports(site, [Role.WORKER])
+    assert str(refused.value) == (
+        f"receiver.port {ports[0]}: another program listens there, such as another Hilum: "
+        "stop it, or set another port\n"
+        f"console.port {ports[1]}: another program listens there, such as another Hilum: "
+        "stop it, or set another port"
+    )
+    nowhere = Site.model_validate({"data": tmp_path, "receiver": {"host": "192.0.2.7"}})
+    with pytest.raises(ConfigurationError, match=r"192\.0\.2\.7: this machine has no such address"):
+        require_free_ports(nowhere, [Role.RECEIVER])
 
 
 def test_every_role_has_its_processes(tmp_path: Path) -> None:

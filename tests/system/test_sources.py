@@ -51,7 +51,7 @@ def exam(folder: Path, count: int = 16) -> list[Path]:
 
 def store(orthanc: Orthanc, files: Sequence[Path], pause: float = 0) -> None:
     """As Orthanc Explorer does when files are dropped on it."""
-    with httpx.Client(base_url=orthanc.url, timeout=60) as client:
+    with httpx.Client(base_url=orthanc.url) as client:
         for path in files:
             client.post("/instances", content=path.read_bytes()).raise_for_status()
             time.sleep(pause)

@@ -175,7 +175,7 @@ def test_never_arrived_and_an_archive_has_it(network: Network) -> None:
     assert "pacs has sent 4 objects" in network.cure(said)
     network.until("A-THERE", "shown")
     (study_of,) = httpx.get(f"{network.pacs.url}/studies").json()
-    sent = httpx.post(f"{network.pacs.url}/modalities/hilum/store", content=study_of, timeout=60)
+    sent = httpx.post(f"{network.pacs.url}/modalities/hilum/store", content=study_of)
     assert sent.is_success
     network.until("A-THERE", "shown")
     assert network.why("Marker-A-THERE")["cause"] == "shown"
@@ -299,7 +299,7 @@ def test_running_waiting_for_a_worker_and_cancelled(network: Network) -> None:
     said = network.until("A-HANG", "running")
     assert said["sentence"] == "The analysis by moody is running."
     network.send(*exam("A-NEXT"))
-    waiting = network.until("A-NEXT", "waiting for a worker")
+    waiting = network.until("A-NEXT", "waiting to be analysed")
     assert waiting["sentence"] == "The analysis by moody waits for a worker."
     network.type(f"hilum cancel {waiting['workitem'][-8:]}")
     cancelled = network.until("A-NEXT", "cancelled")

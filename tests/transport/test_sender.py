@@ -49,7 +49,7 @@ def test_dcmtk_receives_every_byte(storescp: tuple[Path, int], tmp_path: Path) -
 
 
 def test_echo(storescp: tuple[Path, int]) -> None:
-    assert 0 < sender.echo(("STORESCP", "127.0.0.1", storescp[1])) < 20
+    assert sender.echo(("STORESCP", "127.0.0.1", storescp[1])) > 0
 
 
 def test_more_contexts_than_one_association_has(tmp_path: Path) -> None:

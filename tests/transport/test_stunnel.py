@@ -18,6 +18,7 @@ from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.testing import check_destination, results_of
 from hilum_lab.network.processes import Child, available_port
 from tests.archives import Orthanc
+from tests.patience import PATIENCE
 from tests.synthetic import wait_for_port, write_series
 
 HOST = "127.0.0.1"
@@ -56,7 +57,7 @@ class Behind:
             name="pacs",
             port=self.port,
             ae_title=self.orthanc.ae_title,
-            timeout_seconds=5,
+            timeout_seconds=PATIENCE,
             tls=tls.get("tls", {"ca_file": self.folder / "ca.pem", **ours}),
         )
         settings.check()

@@ -24,6 +24,7 @@ from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.kinds import WORKLISTS
 from hilum.performing import Performer
+from hilum.performing.asked import ASKS_OTHERWISE, NOT_FOR_US
 from hilum.performing.keeping import RepeatedDeed
 from hilum.performing.standing import WorklistLedger
 from hilum.performing.table import SEEN_AS
@@ -226,6 +227,88 @@ def test_another_performer_was_faster(hall: Hall, manager: WorklistManager) -> N
     assert hall.said(uid)[-1] == "ris: another performer has taken the step"
 
 
+def changed(manager: WorklistManager, study_uid: str = "", code: str = "") -> None:
+    """Whoever plans the step corrects it."""
+    step = manager.steps[STEP]
+    if study_uid:
+        step.InputInformationSequence[0].StudyInstanceUID = study_uid
+    if code:
+        step.ScheduledWorkitemCodeSequence[0].CodeValue = code
+
+
+@contextmanager
+def asked_by(by: str, hall: Hall, manager: WorklistManager) -> Iterator[type[Any]]:
+    """The hall's worklist, or that of the same manager by DIMSE, as a class to be opened."""
+    with by_dimse(manager) as port:
+        if by == "dimse":
+            one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
+            [settings] = parse({"worklist": [{**one, "modules": {"BRAIN^99T": "m"}}]}).worklist
+            hall.settings = settings
+        yield type(open_worklist(hall.settings))
+
+
+@pytest.mark.parametrize("by", ["http", "dimse"])
+@pytest.mark.parametrize("when", ["before the look", "before the claim"])
+def test_a_step_that_was_changed_is_performed_as_it_is_now(
+    hall: Hall, manager: WorklistManager, when: str, by: str
+) -> None:
+    """Its first study was a mistake, of which there must be no result."""
+    wrong, right = (receive(hall.made, *contents(name)) for name in ("one", "two"))
+
+    with asked_by(by, hall, manager) as kind:
+
+        class Late(kind):  # type: ignore[misc]
+            def claim(self, uid: str, transaction_uid: str) -> StepAnswer:
+                changed(manager, right)
+                return StepAnswer(super().claim(uid, transaction_uid))
+
+        hall.performer = hall.restarted(kind(hall.settings))
+        is_late = when == "before the claim"
+        manager.schedule(STEP, wrong, readiness="READY" if is_late else "UNREADY")
+        if is_late:
+            hall.performer = hall.restarted(Late(hall.settings))
+        else:
+            hall.turn()
+            changed(manager, right)
+            manager.steps[STEP].InputReadinessState = "READY"
+        hall.turn()
+        hall.turn()
+        hall.deliver(right)
+        hall.turn()
+    assert items(hall.made, wrong) == []
+    assert (manager.state(STEP), hall.step().study_uid) == (COMPLETED, right)
+    [performed] = manager.steps[STEP].UnifiedProcedureStepPerformedProcedureSequence
+    assert {one.StudyInstanceUID for one in performed.OutputInformationSequence} == {right}
+    assert hall.said(wrong) == ["ris: asks for m", f"ris: {ASKS_OTHERWISE}"]
+    assert "ris: asks for m" in hall.said(right)
+
+
+def test_a_step_that_asks_for_something_else_by_now_is_not_performed(
+    hall: Hall, manager: WorklistManager
+) -> None:
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid, readiness="UNREADY")
+    hall.turn()
+    changed(manager, code="KNEE")
+    manager.steps[STEP].InputReadinessState = "READY"
+    hall.turn()
+    hall.turn()
+    assert manager.claims == [] and hall.step().problem == NOT_FOR_US
+    assert hall.said(uid) == ["ris: asks for m", f"ris: {NOT_FOR_US}"]
+    changed(manager, code="BRAIN")  # and back again
+
+    class Late(type(open_worklist(hall.settings))):  # type: ignore[misc]
+        def claim(self, uid: str, transaction_uid: str) -> StepAnswer:
+            changed(manager, code="KNEE")
+            return StepAnswer(super().claim(uid, transaction_uid))
+
+    hall.performer = hall.restarted(Late(hall.settings))
+    hall.turn()
+    assert manager.state(STEP) == CANCELED and items(hall.made, uid) == []
+    [told] = manager.steps[STEP].ProcedureStepProgressInformationSequence
+    assert told.ReasonForCancellation == NOT_FOR_US
+
+
 def test_one_that_vanishes_before_it_is_ours(hall: Hall, manager: WorklistManager) -> None:
     manager.schedule(STEP, "1.2.3.4")
     hall.turn()
@@ -325,6 +408,7 @@ def listening(hall: Hall, manager: WorklistManager) -> Iterator[Hall]:
     manager.schedule(STEP, uid)
     hall.turn()
     hall.turn()
+    assert hall.performer.subscriptions.is_set(), "it is heard at once, not at the next look"
     ended: list[Exception] = []
 
     def listen() -> None:
@@ -540,7 +624,7 @@ def test_a_step_is_performed_by_dimse(hall: Hall, manager: WorklistManager, last
 
 
 def test_a_manager_that_is_away_is_asked_later() -> None:
-    one = {"name": "ris", "kind": "ups", "port": available_port(), "timeout_seconds": 5}
+    one = {"name": "ris", "kind": "ups", "port": available_port(), "timeout_seconds": PATIENCE}
     [settings] = parse({"worklist": [one]}).worklist
     answers, said = answer_of(settings)
     assert not answers
@@ -556,7 +640,7 @@ def odd_state(vr: str, value: bytes) -> RawDataElement:
 def test_a_state_that_cannot_be_read_is_none(vr: str, value: bytes) -> None:
     ds = Dataset()
     ds[0x00741000] = odd_state(vr, value)
-    assert attributes.standing_in(ds) is None
+    assert attributes.standing_in(ds, STEP) is None
     ds = Dataset()
     ds[0x00741018] = odd_state(vr, value)._replace(tag=BaseTag(0x00741018))
     ds.SOPInstanceUID = STEP
@@ -615,7 +699,7 @@ class Mortal:
         return call
 
 
-CALLS = 8  # of the worklist, from the first look to the end of the step
+CALLS = 9  # of the worklist, from the first look to the end of the step
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

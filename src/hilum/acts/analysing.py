@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hilum.acts.pausing import waiting_with
-from hilum.acts.rerunning import NO_IMAGES, run_again
+from hilum.acts.rerunning import NO_IMAGES, run_again, why_it_waits
 from hilum.acts.withdrawing import RequestAnswer
 from hilum.config.site import Rule
 from hilum.records.models.requests import Request, Wish
@@ -96,7 +95,7 @@ def _begun(flow: Flow, item: Workitem) -> RequestAnswer:
     places = ", ".join(item.rule.send_to)
     where = f"its result goes to {places}" if places else "its result stays here"
     text = f"{item.module} analyses it as workitem {item.id}; {where}"
-    return RequestAnswer(True, text + waiting_with(flow.records, item.module))
+    return RequestAnswer(True, text + why_it_waits(flow, item))
 
 
 def analyse_short(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:

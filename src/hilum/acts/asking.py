@@ -25,6 +25,7 @@ SEPARATORS = re.compile(r"[\n\r\t,;]+")  # an accession number may hold a space
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 DONE_TO = {  # in which states a workitem is meant where only its study is named
     RequestAction.RELEASE: (WorkitemState.PARKED,),
+    RequestAction.BEGIN: (WorkitemState.SCHEDULED,),
     RequestAction.CANCEL: (*UNFINISHED, WorkitemState.DELIVERING, WorkitemState.HELD),
     RequestAction.WITHDRAW: DELIVERED,
     RequestAction.SEND_ON: DELIVERED,

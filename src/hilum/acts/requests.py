@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hilum.acts.analysing import analyse, analyse_short
 from hilum.acts.deciding import carry_out
 from hilum.acts.releasing import may_have_arrived, release
-from hilum.acts.rerunning import rerun, retry
+from hilum.acts.rerunning import begin, rerun, retry
 from hilum.acts.sending import send
 from hilum.acts.taken import is_replaced_at
 from hilum.acts.withdrawing import RequestAnswer, withdraw
@@ -115,6 +115,7 @@ ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]]
     RequestAction.RELEASE: release,
     RequestAction.RESEND: resend,
     RequestAction.RETRY: retry,
+    RequestAction.BEGIN: begin,
     RequestAction.CANCEL: cancel,
     RequestAction.DECIDE: carry_out,
     RequestAction.WITHDRAW: withdraw,

@@ -27,6 +27,19 @@ AFTER_NOTE = 0.001  # s by which a result follows the note about the one before:
 NO_IMAGES = "none of its images is here; fetch it with `hilum fetch`, or have it sent again"
 
 
+def begin(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
+    """Have an analysis that waits begin before all others, and not wait for the hours of its rule.
+
+    Asked for twice, it says the same.
+    """
+    flow.turns.begin_first(item, "a person wants it now")
+    item = flow.records.workitems.one(item.id)
+    if item.state in UNFINISHED:
+        waits = waiting_with(flow.records, item.module)
+        return RequestAnswer(True, f"{item.module} analyses it before all others{waits}")
+    return RequestAnswer(False, f"it is {item.state}: no analysis of it waits")
+
+
 def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Analyse again what failed, as a workitem of its own; or deliver now what waits.
 
@@ -77,8 +90,16 @@ def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
 
 
 def _again(flow: Flow, made: Workitem) -> RequestAnswer:
-    waits = waiting_with(flow.records, made.module)
+    waits = why_it_waits(flow, made)
     return RequestAnswer(True, f"analysed again by {made.module} as workitem {made.id}{waits}")
+
+
+def why_it_waits(flow: Flow, item: Workitem) -> str:
+    """What holds up the analysis of `item`, as the end of a sentence; "" if nothing does."""
+    if item.state is not WorkitemState.SCHEDULED:
+        return ""
+    waits = flow.workitems.hours.told(item, flow.clock())
+    return waiting_with(flow.records, item.module) or (f"; it {waits}" if waits else "")
 
 
 def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
@@ -98,7 +119,7 @@ def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
         flow.records.workitems.remove(item.id)  # other rules have judged instead
     if new := sorted(_runs(flow, study_uid, module) - before):
         text = f"judged anew: analysed by {module} as workitem {', '.join(new)}"
-        return RequestAnswer(True, text + waiting_with(flow.records, module))
+        return RequestAnswer(True, text + why_it_waits(flow, flow.records.workitems.one(new[-1])))
     return _without_run(flow, item, decisions)
 
 
@@ -195,11 +216,8 @@ def _not_run(flow: Flow, arrival: Arrival, rule: Rule, reason: str) -> RequestAn
 def _nothing_new(flow: Flow, item: Workitem) -> RequestAnswer:
     """Why there is no second result of the same images, rule and module."""
     if item.state in UNFINISHED:
-        waits = (
-            waiting_with(flow.records, item.module) if item.state is WorkitemState.SCHEDULED else ""
-        )
-        text = f"{item.module} analyses it as workitem {item.id}, which is {item.state}{waits}"
-        return RequestAnswer(True, text)
+        text = f"{item.module} analyses it as workitem {item.id}, which is {item.state}"
+        return RequestAnswer(True, text + why_it_waits(flow, item))
     same = f"the same images and rule have given workitem {item.id[-8:]} of {item.module}"
     cures = {
         WorkitemState.PARKED: f"which is parked: `hilum release {item.id[-8:]}` sends it again",

@@ -57,6 +57,12 @@ def is_replaced_at(flow: Flow, delivery: Delivery) -> bool:
     return False
 
 
+def settle_notes(flow: Flow, item: Workitem) -> None:
+    """Have nobody wait for what readers said of a result that was taken back."""
+    for note in _notes_on(flow, item.id):
+        flow.outbox.settle(note.id)
+
+
 def stop_telling(flow: Flow, item: Workitem) -> None:
     """Send nothing more of what readers said of a result that is taken back.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydicom.sr.coding import Code
 
 from hilum.acts.pausing import waiting_for
-from hilum.acts.taken import arrived_at, stop_telling
+from hilum.acts.taken import arrived_at, settle_notes, stop_telling
 from hilum.config.fields import JSONValues
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
@@ -93,6 +93,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     there = [arrived_at(flow, delivery) for delivery in deliveries]
     if not any(there):
         flow.records.moves.withdraw_here(item, "taken back before any of it was sent")
+        settle_notes(flow, item)
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
     wishes = {
@@ -108,6 +109,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
         if some and some[0].variant in noted
     ]
     flow.records.moves.withdraw(item, note, owed)
+    settle_notes(flow, item)
     flow.outbox.wake()
     return _told(flow, item)
 

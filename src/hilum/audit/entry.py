@@ -22,6 +22,7 @@ class AuditedAct(StrEnum):
     ANALYSE_SHORT = "analyse short"
     SEND_ON = "send on"
     RETRY = "retry"
+    BEGIN = "begin"
     CANCEL = "cancel"
     RELEASE = "release"
     WITHDRAW = "withdraw"

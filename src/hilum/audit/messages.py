@@ -68,6 +68,7 @@ EVENTS: Mapping[AuditedAct, AuditEvent] = {
     AuditedAct.ANALYSE: AuditEvent(_ACCESSED, "C"),
     AuditedAct.ANALYSE_SHORT: AuditEvent(_ACCESSED, "C"),
     AuditedAct.SEND_ON: AuditEvent(_EXPORT, "R"),
+    AuditedAct.BEGIN: AuditEvent(_ACCESSED, "U"),
     AuditedAct.CANCEL: AuditEvent(_ACCESSED, "D"),
     AuditedAct.RELEASE: AuditEvent(_ACCESSED, "R"),
     AuditedAct.WITHDRAW: AuditEvent(_ACCESSED, "D"),

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hilum.audit.entry import CONTENT, AuditedAct
 from hilum.errors import OtherVersionError
+from hilum.privacy import denied
 
 VERSION = 1  # of the tables, as SQLite's user_version
 PURGED = AuditedAct.AUDIT_PURGED.value
@@ -85,7 +86,8 @@ def why(error: sqlite3.Error | OSError, file: Path) -> str:
     name = getattr(error, "sqlite_errorname", "")
     folder, files = shlex.quote(str(file.parent)), f"{shlex.quote(str(file))}*"
     if isinstance(error, OSError):
-        return f"{error.strerror}: see that {folder} is there, and that Hilum may write to it"
+        said = denied(error, file)
+        return f"{said}: see that {folder} is there, and that Hilum may write to it"
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return f"{error}: make room on the disk of {folder}"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):

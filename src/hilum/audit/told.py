@@ -11,6 +11,7 @@ ACTS = (
     AuditedAct.RETRY,
     AuditedAct.ANALYSE,
     AuditedAct.ANALYSE_SHORT,
+    AuditedAct.BEGIN,
     AuditedAct.CANCEL,
     AuditedAct.RELEASE,
     AuditedAct.RESEND,

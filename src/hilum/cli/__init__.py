@@ -2,12 +2,14 @@
 
 import gc
 import sys
+from pathlib import Path
 
 from rich.markup import escape
 
 from hilum.cli.app import app, say
 from hilum.errors import HilumError
 from hilum.logs import speak_alone
+from hilum.privacy import denied
 from hilum.processes.process import keep_private
 
 __all__ = ["app", "main"]
@@ -22,7 +24,8 @@ def main() -> None:
     except HilumError as error:
         problem = str(error)
     except OSError as error:
-        named = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        said = denied(error, Path(error.filename)) if error.filename else error.strerror
+        named = f"{error.filename}: {said}" if error.filename else said
         problem = named or str(error) or type(error).__name__
     finally:
         gc.freeze()  # what is left ends with us: to look for garbage in it takes its time

@@ -104,6 +104,12 @@ def retry(
 
 
 @app.command()
+def begin(workitem: WorkitemName, config: Config = DEFAULT_CONFIG) -> None:
+    """Have an analysis that waits begin before all others, whatever the hours of its rule."""
+    _request_one(RequestAction.BEGIN, workitem, config)
+
+
+@app.command()
 def cancel(workitem: WorkitemName, config: Config = DEFAULT_CONFIG) -> None:
     """Stop an analysis that waits or runs, or a delivery that was not made yet."""
     _request_one(RequestAction.CANCEL, workitem, config)

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperGroup
 
 from hilum.processes.process import lasting
 
-# What each file of `hilum.cli` brings, in the order of --help.
+# What each file of `hilum.cli` brings.
 FILES = {
     "start": ("serve", "init", "test"),
     "check": ("check",),
@@ -19,7 +20,7 @@ FILES = {
     "state": ("status", "quarantine", "sources", "destinations", "trace"),
     "finding": ("find",),
     "why": ("why",),
-    "acts": ("release", "resend", "retry", "cancel", "withdraw"),
+    "acts": ("release", "resend", "retry", "begin", "cancel", "withdraw"),
     "asks": ("rerun", "analyse", "send-on", "fetch"),
     "assess": ("assess",),
     "pausing": ("pause", "resume"),
@@ -37,7 +38,25 @@ FILES = {
     "worklists": ("worklists",),
     "licences": ("licences", "sbom"),
 }
-OURS = tuple(dict.fromkeys(name for names in FILES.values() for name in names))
+# How --help lists them.
+PANELS = {
+    "Set up and try": ("init", "check", "serve", "console", "run", "send", "echo", "test"),
+    "See how things stand": (
+        *("status", "find", "trace", "why"),
+        *("sources", "destinations", "worklists", "quarantine"),
+    ),
+    "Act on studies": (
+        *("begin", "retry", "rerun", "analyse", "fetch", "decide", "release", "resend", "send-on"),
+        *("cancel", "withdraw", "assess"),
+    ),
+    "Look after it": (
+        *("pause", "resume", "notify", "people", "audit", "backup", "recover", "export"),
+        *("certificates", "licences", "sbom"),
+    ),
+    "Extend it": ("modules", "new", "kinds"),
+}
+PANEL_OF = {name: title for title, names in PANELS.items() for name in names}
+OURS = tuple(PANEL_OF)
 OF_OTHERS = "further"  # the file that brings the commands of other packages
 
 
@@ -62,13 +81,27 @@ class Commands(TyperGroup):
             self.list_commands(ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what is wrong with its words is said in ours, not in a library's."""
+        try:
+            return super().invoke(ctx)
+        except BadParameter as wrong:
+            if cause := wrong.__cause__:
+                from hilum.mistakes import reasons_of
+
+                wrong.message = reasons_of(cause) or wrong.message
+            raise
+
     def _import(self, files: Iterable[str]) -> None:
         import_files(files)
         from typer.main import get_group
 
         from hilum.cli.app import app
 
-        self.commands.update(get_group(app).commands)
+        brought: dict[str, Any] = dict(get_group(app).commands)
+        for name, command in brought.items():
+            command.rich_help_panel = PANEL_OF.get(name, command.rich_help_panel)
+            self.commands[name] = command
 
 
 def import_files(files: Iterable[str] = (*FILES, OF_OTHERS)) -> None:

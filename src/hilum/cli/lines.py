@@ -9,7 +9,7 @@ from hilum.cli.app import clock, out, print_json
 from hilum.cli.finding import command_for
 from hilum.cli.pausing import pause_words
 from hilum.config.kinds import DestinationSettings
-from hilum.records.states import PARKED, DeliveryState, DestinationState
+from hilum.records.states import PARKED, DeliveryState, DestinationState, StudyState
 from hilum.wording import counted
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ def show_studies(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> N
 def _study_lines(study: "StudyView") -> Iterator[str]:
     """A line for each workitem of a study, and for each of its deliveries that has not arrived."""
     about = f"{clock(study.last_at)}  {study.study_uid}  {counted(study.images, 'image')}"
-    if not study.workitems:
-        state = "no rule applies" if study.settled else "receiving"
+    if study.obstacle:
+        yield f"{about}  [bold]{StudyState.UNJUDGED}[/]  {escape(study.obstacle)}{_besides(study)}"
+    elif not study.workitems:
+        state = StudyState.NO_RULE if study.settled else StudyState.RECEIVING
         yield f"{about}  [bold]{state}[/]{_besides(study)}"
     for item in study.workitems:
         yield f"{about}  {_workitem_line(item)}{_besides(study)}"

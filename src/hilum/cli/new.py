@@ -1,12 +1,18 @@
 """Commands that write something to start from."""
 
 import sys
+from collections.abc import Collection, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from hilum.cli.app import app, say
+from hilum.installing.uv import VERSION
+
+NEEDED = ("pytest", "uv")
 
 new = typer.Typer(help="Write something to start from.", no_args_is_help=True)
 app.add_typer(new, name="new")
@@ -28,7 +34,19 @@ def module(
     from hilum.installing.skeleton import write_skeleton
 
     made = write_skeleton(name, folder)
-    say.print(
-        f"wrote {made}. Test it: {sys.executable} -m pytest {made}\n"
-        f"Then add it: hilum modules add {made}"
-    )
+    say.print(escape(f"wrote {made}. What to do next:"))
+    for command in next_steps(made, {one for one in NEEDED if find_spec(one) is None}):
+        say.print(escape(f"  {command}"))
+
+
+def next_steps(made: Path, missing: Collection[str]) -> Iterator[str]:
+    """The commands that test and add a module in the folder `made`, with what is `missing` first.
+
+    Hilum itself needs neither pytest nor uv.
+    """
+    if "pytest" in missing:
+        yield f"{sys.executable} -m pip install pytest"
+    yield f"{sys.executable} -m pytest {made}"
+    if "uv" in missing:
+        yield f"{sys.executable} -m pip install uv=={VERSION}"
+    yield f'hilum modules add {made}    (in hilum.toml, `models = "models"` names a folder for it)'

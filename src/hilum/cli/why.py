@@ -66,9 +66,10 @@ def why(
 
         with headers_only(), lasting():
             for answer in ask_archives(archives_of(site), search_for(records, wanted)):
+                is_news = str(answer) not in map(str, answers)  # or source and destination say it
                 answers.append(answer)
                 explanation = with_answer(explanation, answer, site)
-                if not as_json:
+                if is_news and not as_json:
                     out.print(f"  {escape(str(answer))}")
     if as_json:
         print_json({**vars(explanation), "archives": answers})

@@ -18,6 +18,7 @@ from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStor
 from hilum.config.ends import DicomNode
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import HOSTILE, text_of
+from hilum.dicom.identity import OF_QUALIFIERS, qualifiers_of
 from hilum.errors import DeliveryError
 from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
 from hilum.module import ModuleFacts
@@ -226,13 +227,18 @@ def _is_same_patient(about: Dataset, report: EarlierDocument) -> bool:
         has_id
         and text_of(about, "PatientID") == report.patient["PatientID"]
         and _agree(about, report, "IssuerOfPatientID")
+        and all(map(_same, qualifiers_of(about), map(report.patient.get, OF_QUALIFIERS)))
     )
 
 
 def _agree(about: Dataset, report: EarlierDocument, keyword: str) -> bool:
     """Whether two patients do not contradict each other."""
     assert keyword in PATIENT
-    here, there = text_of(about, keyword), report.patient[keyword]
+    return _same(text_of(about, keyword), report.patient[keyword])
+
+
+def _same(here: str, there: str | None) -> bool:
+    """Whether two values do not contradict each other; one may not be stated."""
     return here == there or not (here and there)
 
 

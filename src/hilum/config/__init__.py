@@ -13,6 +13,7 @@ from hilum.config.fields import Settings
 from hilum.config.kinds import SECTIONS_BY_KIND, UNUSABLE_KIND, settings_of
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
+from hilum.mistakes import reason_of
 from hilum.wording import suggestion
 
 
@@ -117,16 +118,40 @@ def _check_worklists(site: Site) -> None:
 
 def _explain(error: Any, values: dict[str, Any]) -> str:
     location = error["loc"]
-    where = ".".join(str(part) for part in location if part != "[key]")
+    entry, setting = _place(location, values)
     if error["type"] == "extra_forbidden":
         known = _section(location[:-1], values).model_fields
-        return f"unknown setting {where}" + suggestion(str(location[-1]), known)
+        return f"{entry}unknown setting {setting}{suggestion(str(location[-1]), known)}"
     if error["type"] == "missing":
-        return f"{where} is missing"
-    message = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        return f"{entry}{setting} is missing"
+    where, message = entry + (f"{setting}: " if setting else ""), reason_of(error)
     if error["type"] == UNUSABLE_KIND or isinstance(error["input"], dict):
-        return f"{where}: {message}"
-    return f"{where}: {message} (got {error['input']!r})"
+        return f"{where}{message}"
+    return f"{where}{message} (got {error['input']!r})"
+
+
+def _place(location: tuple[str | int, ...], values: Any) -> tuple[str, str]:
+    """The entry of a list that is meant, as "destination pacs: ", and the setting within it.
+
+    It is called by its name or module, or by its number, from 1. There may be no entry.
+    """
+    entry, setting = "", ""
+    for part in location:
+        values = values[part] if part != "[key]" and _has(values, part) else None
+        if isinstance(part, int):
+            called = values.get("name") or values.get("module") if _is_table(values) else None
+            entry, setting = f"{entry}{setting} {called or part + 1}: ", ""
+        elif part != "[key]":
+            setting = f"{setting}.{part}" if setting else part
+    return entry, setting
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _has(values: Any, part: str | int) -> bool:
+    return part in values if _is_table(values) else isinstance(values, list | tuple)
 
 
 def _section(location: tuple[str | int, ...], values: dict[str, Any]) -> type[Settings]:

@@ -110,6 +110,13 @@ class Console(Settings):
     )
 
     @property
+    def address(self) -> str:
+        """Where it is, as seen from this machine."""
+        scheme = "https" if self.tls else "http"
+        host = self.names[0] if self.names and not self.is_local else self.host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
     def is_local(self) -> bool:
         """Whether only this machine reaches it."""
         return is_loopback(self.host)

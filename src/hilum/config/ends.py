@@ -3,11 +3,11 @@
 Several kinds of sources, destinations, notifiers and worklists share these settings.
 """
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from hilum.config.fields import AETitle, FileIfAny, Name, Port, Settings, WebAddress
+from hilum.config.fields import AETitle, FileIfAny, Name, OrEmpty, Port, Settings, WebAddress
 from hilum.config.logins import OAuth2, is_open
 from hilum.config.tls import Tls
 from hilum.errors import ConfigurationError
@@ -71,7 +71,7 @@ class WebAccount(Settings):
         description="Which certificates https trusts, and our client certificate; empty means "
         "those that the system trusts.",
     )
-    proxy: WebAddress | Literal[""] = Field(
+    proxy: Annotated[WebAddress, OrEmpty] = Field(
         "", description="Proxy that requests go through, such as http://proxy:3128."
     )
 

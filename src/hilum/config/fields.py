@@ -2,6 +2,9 @@
 
 import ipaddress
 import json
+import re
+import tomllib
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -15,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    WrapValidator,
 )
 
 from hilum.config.patterns import compiled
@@ -27,6 +31,12 @@ def ae_title(value: str) -> str:
     if not value.strip() or len(value) > 16 or not value.isascii() or "\\" in value:
         raise ValueError("an AE title has 1 to 16 ASCII characters and no backslash (PS3.5 6.2)")
     return value.strip()
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", value):
+        raise ValueError("a name has 1 to 32 letters (a to z), digits, hyphens and underscores")
+    return value
 
 
 def _regex(value: str) -> str:
@@ -92,13 +102,26 @@ def _short_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
+def _unless_empty(value: object, judge: Callable[[object], object]) -> object:
+    return value if value == "" else judge(value)
+
+
+def toml_value(text: str) -> object:
+    """`text` as a settings file has it; what is no TOML is a text without its quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 def _file(value: object) -> object:
     return value or None  # "" stands for none, as `hilum init` writes it
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 FileIfAny = Annotated[Path | None, BeforeValidator(_file)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+OrEmpty = WrapValidator(_unless_empty)  # of a text that may be left out
+Name = Annotated[str, AfterValidator(_name)]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 AETitle = Annotated[str, AfterValidator(ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]

@@ -16,10 +16,12 @@ from hilum.config.fields import (
     JSONValues,
     Keyword,
     Name,
+    OrEmpty,
     Regex,
     Settings,
 )
 from hilum.config.findings import When
+from hilum.config.hours import Hours
 from hilum.config.kinds import (
     AnyDestination,
     AnyHost,
@@ -91,7 +93,7 @@ class Rule(Settings):
     """Which module analyses what, and where its results go."""
 
     module: str = Field(description="Name of the module, as `hilum modules` lists it.")
-    name: Name | Literal[""] = Field(
+    name: Annotated[Name, OrEmpty] = Field(
         "", description="What the console and commands call the rule; empty means its module."
     )
     series: dict[Keyword, Regex] = Field(
@@ -110,6 +112,12 @@ class Rule(Settings):
     send_to: tuple[str, ...] = Field((), description="Names of the destinations.")
     priority: Literal["STAT", "HIGH", "MEDIUM", "LOW"] = Field(
         "MEDIUM", description="Which study goes first when several wait (PS3.3 C.30.4)."
+    )
+    hours: Annotated[Hours, OrEmpty] = Field(
+        "",
+        description="Hours in which its analyses begin, such as 22:00-06:00, by the clock of this "
+        "machine; empty means at any time. What a module calls urgent, or a person or a worklist "
+        "asks for, does not wait for them.",
     )
     quiet_seconds: float = Field(
         1.0,
@@ -199,6 +207,9 @@ class Worker(Settings):
         " Where the system lets Hilum do so, this limits all processes of the module together.",
     )
     threads: int = Field(2, ge=1, description="Threads that a model may use.")
+
+
+RECORDS, ENGINE = "hilum.db", "engine.db"  # ours on SQLite, in the data folder
 
 
 class Site(Settings):

@@ -36,6 +36,11 @@ RUN_MODULE = StudyAct(
     chooses_module=True,
     chooses_destinations=True,
 )
+BEGIN_NOW = StudyAct(
+    RequestAction.BEGIN,
+    "Begin now",
+    "Analyse it before all others, whatever the hours of its rule.",
+)
 TRY_NOW = StudyAct(RequestAction.RETRY, "Try now", "Do not wait for the next attempt.")
 SEND_AGAIN = StudyAct(
     RequestAction.RELEASE,
@@ -62,7 +67,7 @@ TAKE_BACK = StudyAct(
 )
 
 OFFERED: dict[WorkitemState, tuple[StudyAct, ...]] = {
-    WorkitemState.SCHEDULED: (STOP,),
+    WorkitemState.SCHEDULED: (BEGIN_NOW, STOP),
     WorkitemState.RUNNING: (STOP,),
     WorkitemState.DELIVERING: (TRY_NOW, STOP, SEND_ON, TAKE_BACK),
     WorkitemState.COMPLETED: (SEND_ON, TAKE_BACK),
@@ -76,7 +81,7 @@ OFFERED: dict[WorkitemState, tuple[StudyAct, ...]] = {
 OF_STUDY = (RUN_AGAIN, RUN_MODULE)  # whatever state its workitems are in
 
 # What can be done with several studies at once, each of them where it is offered.
-BULK = (RUN_AGAIN, SEND_AGAIN, STOP)
+BULK = (RUN_AGAIN, BEGIN_NOW, SEND_AGAIN, STOP)
 
 
 def acts_on(item: WorkitemView) -> tuple[StudyAct, ...]:

@@ -87,7 +87,6 @@ def application(
         max_body_size=LARGEST_BODY,
     )
     made.router.route_class = GuardedRoute
-    made.add_middleware(Protection, console=site.console)
     menu = [entry for endpoints in _parts() for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
     auditor = Auditor(site.data)
@@ -96,6 +95,7 @@ def application(
     made.state.desk = Desk(site, records, modules, *shared, file)
     made.state.streams = {}  # of changes, by name
     mishaps.add_to(made)
+    made.add_middleware(Protection, console=site.console)  # the last one is around the others
     made.router.routes.extend(_routes())
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))
     return made

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hilum.console.acts import (
     ANALYSE_SHORT,
+    BEGIN_NOW,
     RUN_AGAIN,
     SEND_AGAIN,
     SEND_ON,
@@ -44,10 +45,11 @@ ACTS: dict[str, StudyAct] = {
     "hilum rerun": RUN_AGAIN,
     "hilum analyse --incomplete": ANALYSE_SHORT,
     "hilum release": SEND_AGAIN,
+    "hilum begin": BEGIN_NOW,
     "hilum cancel": STOP,
     "hilum withdraw": TAKE_BACK,
 }
-OF_STUDY = "hilum trace"
+OF_STUDY = ("hilum trace", "hilum why")
 OF_PATIENTS = "hilum decide"
 OF_PARKED = "hilum release --destination"
 FETCH = "hilum fetch "  # its button stands beside what the archive answers
@@ -67,7 +69,7 @@ def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> Co
     if command.startswith(FETCH):
         return ConsolePlace(f"Fetch it from {command.rpartition(' ')[2]}")
     what, _, named = command.rpartition(" ")
-    if what == OF_STUDY and named in addresses:
+    if what in OF_STUDY and named in addresses:
         return ConsolePlace(f"Study {addresses[named]}", f"/studies/{addresses[named]}")
     if what == OF_PATIENTS and named in addresses:
         address = addresses[named]

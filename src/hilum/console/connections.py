@@ -6,6 +6,8 @@ owes us a request for the longest time.
 """
 
 import asyncio
+import os
+import socket
 from typing import Any
 
 import h11
@@ -14,18 +16,29 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 10.0
 PAUSE_SECONDS = 20.0
 MOST = 256  # connections at one time
+BACKLOG = 256  # connections that wait to be accepted
 LARGEST_HEAD = 32 * 1024  # bytes
 HANDSHAKE_SECONDS = 10.0  # for TLS, before there is a connection
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Waits for handshakes of TLS not as long as usual."""
+    """Waits for handshakes of TLS not as long as usual, and accepts one connection at a time.
 
-    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
-        """Create a server whose handshakes of TLS end in time."""
+    asyncio would accept as many as may wait. Where no more files can be opened it fails for each of
+    them, and for each failure begins anew a second later: ever more often.
+    """
+
+    async def create_server(
+        self, *arguments: Any, backlog: int = BACKLOG, **options: Any
+    ) -> asyncio.Server:
+        """Create a server whose handshakes of TLS end in time; `backlog` connections may wait."""
         if options.get("ssl"):
             options["ssl_handshake_timeout"] = HANDSHAKE_SECONDS
-        return await super().create_server(*arguments, **options)
+        server = await super().create_server(*arguments, backlog=1, **options)
+        for listening in server.sockets:
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.listen(backlog)
+        return server
 
 
 class BoundedConnection(H11Protocol):

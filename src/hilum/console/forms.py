@@ -11,17 +11,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import tomlkit
 from fastapi import Depends, Request
-from pydantic import SecretStr, ValidationError
+from pydantic import JsonValue, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.datastructures import FormData
 
-from hilum.config.fields import Settings
+from hilum.config.fields import Settings, toml_value
 from hilum.config.masking import is_secret
 from hilum.config.reference import section_of
+from hilum.mistakes import reason_of
 
 FieldShape = Literal[
-    "text", "number", "choice", "choices", "yes or no", "lines", "pairs", "nested", "secret"
+    "text",
+    "number",
+    "choice",
+    "choices",
+    "yes or no",
+    "lines",
+    "pairs",
+    "values",
+    "nested",
+    "secret",
 ]
 LONGEST = 10_000  # characters of one field
 Choices = Mapping[str, Collection[str]]
@@ -134,7 +145,7 @@ def _problems_in(settings: type[Settings], error: ValidationError) -> dict[str, 
     for one in error.errors():
         place = ".".join(str(part) for part in one["loc"] if part != "[key]")
         name = next((name for name in names if f"{place}.".startswith(f"{name}.")), names[0])
-        said = one["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        said = reason_of(one)
         inside = place.removeprefix(name).strip(".")
         text = f"{inside}: {said}" if inside else said
         found[name] = "; ".join(filter(None, (found.get(name), text)))
@@ -184,12 +195,19 @@ def _shape(name: str, field: FieldInfo, has_choices: bool) -> FieldShape:
     if is_list:
         return "lines"
     if get_origin(plain) is dict:
-        return "nested" if get_origin(_plain(get_args(plain)[1])) is dict else "pairs"
+        return _shape_of_table(get_args(plain)[1])
     if _literals(field):
         return "choice"
     if plain is bool:
         return "yes or no"
     return "number" if plain in (int, float) else "text"
+
+
+def _shape_of_table(of: Any) -> FieldShape:
+    """The shape of a table with values of a type."""
+    if of is JsonValue:
+        return "values"
+    return "nested" if get_origin(_plain(of)) is dict else "pairs"
 
 
 def _plain(annotation: Any) -> Any:
@@ -222,6 +240,8 @@ def _text(shape: FieldShape, value: Any) -> str:
         return "\n".join(map(str, value))
     if shape == "pairs":
         return "\n".join(f"{key} = {pattern}" for key, pattern in value.items())
+    if shape == "values":
+        return "\n".join(f"{key} = {tomlkit.item(one).as_string()}" for key, one in value.items())
     if shape == "nested":
         return "\n".join(
             f"{name}.{key} = {pattern}"
@@ -254,6 +274,8 @@ def _value(shape: FieldShape, name: str, sent: FormData) -> Any:
         return lines
     if shape == "pairs":
         return dict(map(_pair, lines))
+    if shape == "values":
+        return {key: toml_value(text) for key, text in map(_pair, lines)}
     return _nested(lines) if shape == "nested" else text
 
 

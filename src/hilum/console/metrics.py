@@ -19,7 +19,13 @@ from hilum.config.site import Site
 from hilum.inbox.room import MEBIBYTE, free_mib
 from hilum.records import Records
 from hilum.records.durations import BOUNDS, Duration
-from hilum.records.states import DeliveryState, DestinationState, SourceState, WorkitemState
+from hilum.records.states import (
+    DeliveryState,
+    DestinationState,
+    SourceState,
+    StudyWait,
+    WorkitemState,
+)
 from hilum.records.views import destinations, sources
 from hilum.rejections import RejectionKind
 
@@ -48,6 +54,13 @@ class SiteMetrics(Collector):
     def _images(self) -> Iterator[Metric]:
         studies, images = self._records.studies.totals()
         yield _gauge("hilum_studies", "Studies that ever came in.", [], [([], studies)])
+        waiting = self._records.flow.waiting()
+        yield _gauge(
+            "hilum_open_studies",
+            "Studies that are not decided on yet, by what they wait for.",
+            ["waits_for"],
+            [([wait], waiting.get(wait, 0)) for wait in StudyWait],
+        )
         yield _gauge("hilum_images", "Images that ever came in.", [], [([], images)])
         refused = dict.fromkeys(RejectionKind, 0)
         for row in self._records.rejections.since():

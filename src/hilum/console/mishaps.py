@@ -1,5 +1,6 @@
 """What somebody sees when their request cannot be done: a page, or JSON for a program."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -8,10 +9,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hilum.console.api import V1
 from hilum.console.desk import Desk
-from hilum.errors import AuditUnavailable, HilumError, RecordsUnavailable
+from hilum.errors import AuditUnavailable, HilumError, RecordsUnavailable, way_to
 
 TITLES = {
     HTTPStatus.NOT_FOUND: "Not here",
@@ -24,6 +26,8 @@ TITLES = {
 AGAIN = "no image is lost: have whoever runs Hilum look at the database, then look here again"
 FAILED = "Hilum has made a mistake here: its log says where; nothing of a study is lost by it"
 IN_WORDS = {"Not Found": "there is no page at this address"}  # what the web server itself says
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -46,7 +50,36 @@ def add_to(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _not_understood)
     application.add_exception_handler(AuditUnavailable, _not_on_record)
     application.add_exception_handler(RecordsUnavailable, _without_records)
-    application.add_exception_handler(Exception, _failed)
+    application.add_middleware(Mistakes)
+
+
+class Mistakes:
+    """ASGI middleware around the pages: our own mistakes are answered, and logged, in our words.
+
+    What reaches the web server is logged there, with a long list of places in libraries.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer; say so where it cannot."""
+        has_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:  # noqa: BLE001 - around one page: others go on
+            # the route, not the path: that one may name a study
+            page = getattr(scope.get("route"), "path", "a page")
+            log.error("%s %s failed: %s", scope.get("method"), page, way_to(error))
+            if not has_begun:
+                answer = await _failed(Request(scope, receive))
+                await answer(scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -70,12 +103,16 @@ async def _not_on_record(request: Request, error: Exception) -> Response:
 
 
 async def _without_records(request: Request, error: Exception) -> Response:
+    if _is_page(request) and request.method == "GET":
+        desk: Desk = request.app.state.desk
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return desk.rendering.page(request, "away.html", status, text=str(error))
     return await _refused(
         request, HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; {AGAIN}")
     )
 
 
-async def _failed(request: Request, _error: Exception) -> Response:
+async def _failed(request: Request) -> Response:
     """A mistake of ours: the log has where."""
     return await _refused(request, HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED))
 

@@ -11,8 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from hilum.config.hours import in_words
 from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
+from hilum.printing import Quantity, percent
 from hilum.why.explanation import Cure
 from hilum.wording import counted, sentence
 
@@ -40,7 +42,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "asked",
         "starting",
         "waiting for images",
-        "waiting for a worker",
+        "waiting to be analysed",
         "on its way",
         "coming",
         "reading",
@@ -115,6 +117,13 @@ def clock(at: float | None) -> Markup:
     )
 
 
+def person(name: str) -> str:
+    """A person's name (PS3.5 6.2, PN) as people write it, what other scripts say in brackets."""
+    groups = [" ".join(filter(None, group.split("^"))) for group in name.split("=")]
+    first, *others = [*filter(None, groups)] or [""]
+    return f"{first} ({', '.join(others)})" if others else first
+
+
 @pass_context
 def code(context: Context, text: str) -> Markup:
     """Text whose parts in backticks are commands or settings.
@@ -149,6 +158,11 @@ def look(state: object) -> str:
     return LOOK_OF.get(str(state), "muted")
 
 
+def quantity(value: float, unit: str, uncertainty: float | None = None) -> str:
+    """A measured number with its unit (UCUM), as reports print it."""
+    return str(Quantity(value, uncertainty, unit).printed())
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("hilum.console"),
@@ -165,8 +179,12 @@ def _environment() -> Environment:
         "in_console": in_console,
         "look": look,
         "counted": counted,
+        "hours": in_words,
+        "person": person,
+        "percent": percent,
         "sentence": sentence,
     }
+    made.globals["quantity"] = quantity
     return made
 
 

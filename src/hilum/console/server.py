@@ -18,7 +18,7 @@ from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
 from hilum.console.app import application
-from hilum.console.connections import LARGEST_HEAD, BoundedConnection
+from hilum.console.connections import BACKLOG, LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
 from hilum.console.known import KnownModules
 from hilum.logs import going_on
@@ -26,10 +26,6 @@ from hilum.processes.process import lasting
 from hilum.records import Records
 from hilum.transport.tls import RenewedContext
 
-# Connections that wait. Where no more files can be opened, asyncio tries to accept so many of them
-# one after the other, once a second, and logs every failure: with uvicorn's 2048 that was 136 MB in
-# a minute.
-BACKLOG = 32
 MOST_FILES = 4096  # that may be open, where the system allows it: handshakes of TLS are counted
 
 log = logging.getLogger(__name__)

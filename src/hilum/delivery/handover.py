@@ -144,7 +144,8 @@ class Handover:
         standing = self.records.destinations.get(self.settings.name)
         lag = max(SHORTEST_LAG_SECONDS, 2 * standing.lag_seconds if standing else 0.0)
         last = max(receipts[result.identity].sent_at for result in doubtful)
-        return last + lag - self.clock()
+        left = last + lag - self.clock()
+        return left if left <= lag else 0.0  # the clock was set back since
 
     def _note_there(self, delivery: Delivery, there: Sequence[Result], receipts: Receipts) -> None:
         """Note what is shown although no answer said that it was taken."""

@@ -220,11 +220,11 @@ class Proving:
         wanted = {result.identity for result in self._results}
         if self._delivery.resend and (lost := self._lost(answer)):
             return self._go_on(lost)
-        if wanted <= set(answer.committed):
+        if wanted <= answer.kept:
             objects = counted(len(wanted), "object")
             text = f"{self._settings.name} has committed itself to keep {objects}"
             return self._filed(DeliveryState.COMMITTED, text)
-        failed = [answer.failed.get(uid, 0x0110) for uid in wanted - set(answer.committed)]
+        failed = [answer.failed.get(uid, 0x0110) for uid in wanted - answer.kept]
         reasons = "; ".join(meaning_of(reason)[1] for reason in sorted(set(failed)))
         text = f"no commitment for {len(failed)} of {counted(len(wanted), 'object')}: {reasons}"
         if set(failed) <= set(PASSING):

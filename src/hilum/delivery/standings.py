@@ -10,6 +10,7 @@ from hilum.records import Records
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.standings import DestinationStanding
 from hilum.records.states import DestinationState, PausedKind
+from hilum.transport.retry_after import LONGEST_SECONDS
 
 ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
@@ -82,7 +83,8 @@ class Standings:
 
     def held_seconds(self, name: str) -> float:
         """Seconds in which a destination still wants to be left alone; none if not above 0."""
-        return self._held_until.get(name, 0.0) - self._clock()
+        held = self._held_until.get(name, 0.0) - self._clock()
+        return held if held <= LONGEST_SECONDS else 0.0  # the clock was set back since
 
     def _note(self, name: str, state: DestinationState, problem: str) -> None:
         standing = DestinationStanding(name, state, self._clock(), problem)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.ends import DicomwebService
-from hilum.config.fields import WebAddress
+from hilum.config.fields import OrEmpty, WebAddress
 from hilum.config.kinds import DestinationSettings
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
@@ -88,7 +88,7 @@ class DicomwebDestinationSettings(DicomwebService, DestinationSettings):
         description="DICOMweb root, such as http://pacs:8042/dicom-web.",
         examples=["http://127.0.0.1:8042/dicom-web"],
     )
-    query_url: WebAddress | Literal[""] = Field(
+    query_url: Annotated[WebAddress, OrEmpty] = Field(
         "",
         description="DICOMweb root that is queried, with the same login, where that is another "
         "one; empty means url.",

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
 from hilum.config.ends import DicomNode
-from hilum.config.fields import AETitle, Port
+from hilum.config.fields import AETitle, OrEmpty, Port
 from hilum.config.kinds import DestinationSettings
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.destinations.dimse_retrieving import ByGet, ByMove, query_of
@@ -38,7 +38,7 @@ class DimseDestinationSettings(DicomNode, DestinationSettings):
         "", description="Address that is queried, where that is another one; empty means host."
     )
     query_port: Port = Field(0, description="Port that is queried; 0 means port.")
-    query_ae_title: AETitle | Literal[""] = Field(
+    query_ae_title: Annotated[AETitle, OrEmpty] = Field(
         "", description="AE title that is queried; empty means ae_title."
     )
     retrieve: Literal["c-move", "c-get"] = Field(

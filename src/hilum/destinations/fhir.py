@@ -14,7 +14,7 @@ from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Shown
 from hilum.config.ends import WebService
-from hilum.config.fields import WebAddress
+from hilum.config.fields import OrEmpty, WebAddress
 from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.dicom.uids import derived_uid
@@ -24,6 +24,7 @@ from hilum.transport import fhir
 from hilum.transport.fhir import Resource
 from hilum.transport.fhir_transaction import (
     DEVICE,
+    REPORT,
     PutResource,
     encoded,
     existing,
@@ -73,6 +74,10 @@ MERGED = (
     "the record no longer uses the patient who has the ID of the images, or has merged it into "
     "another: have the images corrected and sent again"
 )
+SIGNED = (
+    "somebody has gone on with the report there, whose status is no longer preliminary: it is not "
+    f"written over. Correct it there, or have it made preliminary again, {AGAIN}"
+)
 NOTHING_THERE = "it has nothing of this result, so nothing is taken back there"
 
 System = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")]
@@ -108,7 +113,7 @@ class FhirDestinationSettings(WebService, DestinationSettings):
         description="The same for images that state an issuer (0010,0021): issuer = system.",
         examples=[{"HOSPITAL": "urn:oid:2.999.1"}],
     )
-    accession_system: System | Literal[""] = Field(
+    accession_system: Annotated[System, OrEmpty] = Field(
         "", description="System (URI) of the accession numbers; empty means that none is written."
     )
 
@@ -177,7 +182,9 @@ class FhirDestination:
 
     def _prepared(self, peer: HttpClient, wanted: Sequence[PutResource]) -> list[PutResource]:
         """What is put: with the patient, and without what is taken back and was never there."""
-        there = existing(peer, [part for part in wanted if part.is_withdrawn])
+        there = existing(peer, [p for p in wanted if p.is_withdrawn or p.kind == REPORT])
+        if not all(part.is_ours(there.get(part.own)) for part in wanted if part.kind == REPORT):
+            raise peer.refusal(SIGNED)
         kept = [part for part in wanted if not part.is_withdrawn or part.own in there]
         patient: dict[str, object] | None = None
         for part in kept:
@@ -204,15 +211,17 @@ class FhirDestination:
             raise peer.refusal(NOT_FOUND_BY_ID)
         if not found.resources:
             raise peer.refusal(NOBODY)
-        if len(found.resources) > 1 or found.goes_on:
-            raise peer.refusal(SEVERAL)
-        [patient] = found.resources
-        links = [link for link in patient.get("link") or () if isinstance(link, dict)]
-        replaced = any(link.get("type") == "replaced-by" for link in links)
-        if replaced or patient.get("active") is False:
+        in_use = [one for one in found.resources if fhir.is_in_use(one)]
+        if not in_use and not found.goes_on:
             raise peer.refusal(MERGED)
+        others = [one for one in found.resources if one not in in_use]
+        if found.goes_on or len(in_use) > 1:
+            raise peer.refusal(SEVERAL)
+        [patient] = in_use
         if not fhir.ID.fullmatch(own := str(patient.get("id", ""))):
             raise peer.refusal(fhir.NO_FHIR)
+        if not all(fhir.is_replaced_by(other, f"Patient/{own}") for other in others):
+            raise peer.refusal(SEVERAL)
         return f"Patient/{own}"
 
     def _system(self, peer: HttpClient, identifier: Resource) -> str:

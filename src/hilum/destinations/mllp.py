@@ -6,7 +6,7 @@ ask. A message is sent again with the same bytes, so with the same MSH-10.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from hilum.transport.mllp import MllpClient
 
 PROBE_SECONDS = 1.0  # in which a receiver says what is wrong with our TLS
+APPLICATION_SECONDS = 1.0  # in which the application may answer after a commit acknowledgement
 MOST_ERRORS = 8  # times that a message is sent to a receiver that answers with an error (AE, CE)
 OTHER_ANSWER = "it answers another message: MSA-2 has to be the MSH-10 of what it was sent"
 
@@ -75,8 +76,12 @@ class MllpDestination:
                     return
 
     def _hand_over(self, connection: "MllpClient", result: Result) -> Answer:
-        """Send one message, and hear what becomes of it."""
-        from hilum.hl7.answers import MessageAnswer
+        """Send one message, and hear what becomes of it.
+
+        One that says that it has it before its application has looked at it (CA), without having
+        been asked to, may say at once what that thinks of it.
+        """
+        from hilum.hl7.answers import Acknowledgement
         from hilum.hl7.er7 import ReceivedMessage
         from hilum.transport.mllp import NoAnswer
 
@@ -84,6 +89,19 @@ class MllpDestination:
         control_id = ReceivedMessage.of(content).control_id
         deadline = time.monotonic() + self._settings.timeout_seconds
         connection.send(content)
+        reply = self._heard(connection, control_id, deadline)
+        if reply.verdict is Acknowledgement.CA and not self._settings.enhanced:
+            soon = min(deadline, time.monotonic() + APPLICATION_SECONDS)
+            with suppress(NoAnswer):
+                reply = self._heard(connection, control_id, soon)
+        return _answer(result, reply)
+
+    def _heard(self, connection: "MllpClient", control_id: str, deadline: float) -> "MessageAnswer":
+        """The next answer to the message with that MSH-10."""
+        from hilum.hl7.answers import MessageAnswer
+        from hilum.hl7.er7 import ReceivedMessage
+        from hilum.transport.mllp import NoAnswer
+
         heard = ""  # what came that is no answer to it
         while True:
             try:
@@ -94,7 +112,7 @@ class MllpDestination:
             except NoAnswer as error:
                 raise NoAnswer(f"{error}; {heard}" if heard else str(error)) from error
             if reply and reply.of == control_id:
-                return _answer(result, reply)
+                return reply
             heard = OTHER_ANSWER  # it may be a late one to what was sent before
 
     def ask(self, results: Sequence[Result]) -> Shown:

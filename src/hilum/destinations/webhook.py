@@ -39,6 +39,11 @@ CURES: dict[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"the result is too large: raise the limit there, {AGAIN}",
     HTTPStatus.UNPROCESSABLE_ENTITY: f"it cannot use the message: {ITS_LOG}",
 }
+PAGE = ("<!doctype html", "<html")  # programs may answer "ok" as text/html, and no whole page
+WEB_PAGE = (
+    f"it answers with a web page, so nothing shows that it takes messages: correct url, {RESTART}, "
+    "or let whatever stands in front of it (a login page, a proxy) pass them on"
+)
 MOST_SECRETS = 4
 LONGEST_COMMENT = 4096  # characters of what it answers
 
@@ -129,8 +134,11 @@ class WebhookDestination:
         except DeliveryDelayed as error:  # nobody knows whether it was taken
             yield Answer(result, Acceptance.UNKNOWN, text=str(error))
             raise
+        said = answer.content.decode("utf-8", "replace")
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            if said.lstrip().lower().startswith(PAGE):
+                yield Answer(result, Acceptance.UNKNOWN, text=WEB_PAGE)
+                raise peer.refusal(WEB_PAGE)
             yield Answer(result, Acceptance.TAKEN)
             return
-        said = answer.content.decode("utf-8", "replace")
         yield from refused(peer, answer, [result], said[:LONGEST_COMMENT])

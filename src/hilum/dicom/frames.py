@@ -40,7 +40,7 @@ class Frame:
     """One plane of pixels: frame `number`, from 1, of `instance`.
 
     Lengths are in mm, positions and directions in the patient's coordinates (LPS, PS3.3 C.7.6.2).
-    What is not stated, or broken, is None.
+    What is not stated, or broken, is None; only a broken rescale is told from one not stated.
     """
 
     instance: Instance
@@ -136,9 +136,7 @@ class Frame:
     @cached_property
     def rescale(self) -> Rescale:
         """How stored values become what the scanner meant."""
-        stated = self.instance.is_multi_frame  # its groups say it; else the header does
-        source = None if stated else self.instance.header
-        return Rescale.of(self.values, source)
+        return Rescale.of(self.values)
 
     @cached_property
     def real_world_maps(self) -> tuple[RealWorldMap, ...]:

@@ -17,7 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 from hilum.dicom.structure import ITEM, ITEM_END, LONG_VRS, SEQUENCE_END, UNDEFINED, Buffer
 from hilum.errors import UnreadableError
 
-GroupValue = tuple[float, ...] | str
+GroupValue = tuple[float, ...] | str  # also the text of a number that cannot be read
 Values = Mapping[str, GroupValue]
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230
@@ -89,7 +89,7 @@ class FrameGroups:
 
 
 def of_classic(header: Dataset) -> Values:
-    """What is `WANTED` of an object with one plane; a broken value is not there."""
+    """What is `WANTED` of an object with one plane."""
     little = header.original_encoding[1] is not False
     values: dict[str, GroupValue] = {}
     for keyword, tag in _TAGS.items():
@@ -132,22 +132,24 @@ def of_multi_frame(
 
 
 def decoded(raw: bytes, vr: str, little: bool = True) -> GroupValue | None:
-    """Numbers of a numeric value representation, else text; None if empty or broken."""
-    if form := _BINARY.get(vr):
-        size = struct.calcsize(f"<{form}")
-        count = len(raw) // size
-        if not count or len(raw) % size:
-            return None
+    """Numbers of a numeric value representation, else text; None if empty.
+
+    Numbers that are broken are text, too: they are not taken for what is not stated.
+    """
+    form = _BINARY.get(vr)
+    if form and raw and len(raw) % struct.calcsize(f"<{form}") == 0:
+        count = len(raw) // struct.calcsize(f"<{form}")
         return struct.unpack(f"{'<' if little else '>'}{count}{form}", raw)
-    text = raw.decode("latin-1").strip(" \0")
+    text = raw.decode("latin-1")
+    text = text if form else text.strip(" \0")
     if not text:
         return None
-    if vr not in ("DS", "IS"):
+    if vr not in ("DS", "IS") or "_" in text:  # Python reads 1_0 as 10
         return text
     try:
         return tuple(float(part) for part in text.split("\\"))
     except ValueError:
-        return None
+        return text
 
 
 def _representation(stated: str | None, wanted: str) -> str:
@@ -158,7 +160,7 @@ def _representation(stated: str | None, wanted: str) -> str:
 def _as_text(value: object) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return "\\".join(str(part) for part in value)
-    return str(value)
+    return "" if value is None else str(value)
 
 
 class _Element(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from hilum.dicom.functional_groups import of_classic
-from hilum.dicom.header import HOSTILE, Header
+from hilum.dicom.header import HOSTILE
 from hilum.dicom.pixels import StoredFrames
 from hilum.dicom.values import Rescale, looked_up
 from hilum.errors import UnreadableError
@@ -94,7 +94,7 @@ def _after_modality(pixels: np.ndarray, stored: StoredFrames) -> np.ndarray:
     dataset = stored.header
     if dataset.get("ModalityLUTSequence"):
         return looked_up(pixels, dataset.ModalityLUTSequence[0], stored.order)[0]
-    rescale = Rescale.of(of_classic(dataset), Header(dataset))
+    rescale = Rescale.of(of_classic(dataset))
     if rescale.problem is None and (rescale.slope, rescale.intercept) == (1, 0):
         return pixels
     return rescale(pixels)

@@ -15,6 +15,8 @@ UTF_8 = "ISO_IR 192"
 def restated(part10: bytes, patient: Dataset) -> Dataset:
     """The object in `part10` with what `patient` states of patient and study, in UTF-8.
 
+    An age goes with the birth date: where that is another one, it is left out unless it is stated.
+
     Raises
     ------
     UnreadableError
@@ -24,6 +26,9 @@ def restated(part10: bytes, patient: Dataset) -> Dataset:
         dataset = pydicom.dcmread(BytesIO(part10))
         dataset.decode()
         dataset.SpecificCharacterSet = UTF_8
+        born = text_of(patient, "PatientBirthDate")
+        if born and born != text_of(dataset, "PatientBirthDate"):
+            dataset.pop("PatientAge", None)
         for keyword in PATIENT_AND_STUDY:
             if keyword != "StudyInstanceUID" and (value := text_of(patient, keyword)):
                 setattr(dataset, keyword, value)

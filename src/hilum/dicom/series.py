@@ -19,7 +19,9 @@ from hilum.dicom.header import Header, text_of
 from hilum.dicom.instance import Instance
 from hilum.dicom.pixels import StoredFrames, require_size
 from hilum.dicom.quantities import suv_factor
+from hilum.dicom.text import is_valid
 from hilum.dicom.tilt import Straightening
+from hilum.dicom.uids import derived_uid
 from hilum.dicom.values import DEFAULTS, looked_up
 from hilum.errors import NoVolumeError, UnreadableError
 
@@ -143,6 +145,13 @@ class Series:
         Of an enhanced object as a classic image would have it, with those of its first frame.
         """
         return self.frames[0].header if self.frames else self.instances[0].header
+
+    @cached_property
+    def frame_of_reference_uid(self) -> str:
+        """That of its images; one that follows from the series where none states a valid one."""
+        stated = (frame.frame_of_reference for frame in self.frames)
+        valid = next((uid for uid in stated if uid and is_valid("UI", uid)), "")
+        return valid or derived_uid("frame-of-reference", self.uid)
 
     @property
     def modality(self) -> str:

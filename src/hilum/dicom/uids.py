@@ -28,6 +28,8 @@ def is_uid(text: str) -> bool:
     return UID_FORM.fullmatch(text) is not None
 
 
+# Begins the UID of each study that was made up to try something, and of no other.
+MADE_UP = derived_uid("made up")[:22]
 IMPLEMENTATION_CLASS_UID = derived_uid("hilum", "implementation-class")
 IMPLEMENTATION_VERSION_NAME = "HILUM_0_1"
 MANUFACTURER = "Hilum"

@@ -28,23 +28,19 @@ class Rescale:
     missing: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: Mapping[str, GroupValue], header: Dataset | None = None) -> Rescale:
-        """Read both attributes, each by itself.
-
-        `header` is where a value stands that `values` could not decode: it is told apart from one
-        that is not stated.
-        """
+    def of(cls, values: Mapping[str, GroupValue]) -> Rescale:
+        """Read both attributes, each by itself; text is a number that could not be read."""
         missing: list[str] = []
         numbers, problem = dict(DEFAULTS), None
         for keyword in DEFAULTS:
             stated = values.get(keyword)
-            if stated is None or isinstance(stated, str):
-                if stated or _has_value(header, keyword):
-                    problem = problem or f"{keyword} is not a number"
+            if stated is None:
                 missing.append(keyword)
-                continue
-            numbers[keyword] = stated[0]
-            problem = problem or _problem(keyword, stated)
+            elif isinstance(stated, str):
+                problem = problem or f"{keyword} is not a number"
+            else:
+                numbers[keyword] = stated[0]
+                problem = problem or _problem(keyword, stated)
         return cls(numbers["RescaleSlope"], numbers["RescaleIntercept"], problem, tuple(missing))
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:
@@ -60,17 +56,20 @@ def looked_up(values: np.ndarray, item: Dataset, order: str) -> tuple[np.ndarray
     """`values` through a LUT item (PS3.3 C.11.1.1, C.11.2.1.1), and the highest value it can give.
 
     Written out because pydicom 3.0 wraps the index of an 8 bit LUT and knows no 12 bit ones.
-    `order` is "<" or ">", the byte order of words that pydicom leaves as bytes.
+    `order` is "<" or ">", the byte order of words that pydicom leaves as bytes. The first value
+    mapped has the sign of `values`, whatever VR is stated: that of their type, not of what happens
+    to be in one slice.
     """
     count, first, bits = (int(part) for part in item.LUTDescriptor)
     count = count % 2**16 or 2**16  # read as signed where the VR was taken for SS
-    if first >= 2**15 and values.min() < 0:
+    first %= 2**16
+    if first >= 2**15 and (values.dtype.kind == "i" or values.min() < 0):
         first -= 2**16
     table = _entries(item["LUTData"].value, count, bits, order)
     if not 1 <= bits <= 16 or len(table) < count:
         raise UnreadableError("the table is shorter than its descriptor says")
     index = np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)
-    return table[:count].astype(np.int32)[index], 2**bits - 1
+    return table[:count].astype(np.uint16)[index], 2**bits - 1
 
 
 def _entries(data: object, count: int, bits: int, order: str) -> np.ndarray:
@@ -87,13 +86,3 @@ def _problem(keyword: str, stated: tuple[float, ...]) -> str | None:
     if not math.isfinite(stated[0]) or len(stated) > 1:
         return f"{keyword} is not a usable number"
     return f"{keyword} is 0" if keyword == "RescaleSlope" and stated[0] == 0 else None
-
-
-def _has_value(header: Dataset | None, keyword: str) -> bool:
-    """Whether the header states something that is no number."""
-    if header is None:
-        return False
-    try:
-        return str(header.get(keyword) or "").strip() != ""
-    except ValueError:
-        return True

@@ -22,10 +22,10 @@ from dbos import (
     SetWorkflowID,
     _dbos,
     _queue,
-    _workflow_commands,
 )
 from dbos._error import DBOSException
 from dbos._serialization import DefaultSerializer
+from dbos._sys_db import SystemDatabase
 
 from hilum.config.site import Site
 
@@ -33,13 +33,14 @@ from hilum.config.site import Site
 # Steps of a workflow may only be changed through DBOS.patch.
 APPLICATION_VERSION = "1"
 POLLING_SECONDS = 0.1
-IDLE_SECONDS = 2.0  # between two looks of a worker that is woken when there is work
-LIVELY_SECONDS = 5.0  # after it was woken, more may come
-CHORES_SECONDS = 60.0  # DBOS sees to delays and time-outs of workflows, which ours do not have
-LISTENER_SECONDS = 0.25  # the same for messages between workflows; leaving it waits so long
+IDLE_SECONDS = 2.0  # between two looks whether anything was written, where the worker is woken
+LIVELY_SECONDS = 1.0  # after it was woken, or has begun something that is not counted yet
 RECOVERIES = 1000  # flow.py counts itself how often a workitem ended its worker
 UNDER_WAY = ("ENQUEUED", "DELAYED", "PENDING")
 
+# What DBOS looks for all the time in threads of its own, in every process: new queues, delays and
+# time-outs that are over, schedules. Our workflows have none of them.
+LOOKING = ("queue_thread", "background_jobs_thread", "dynamic_scheduler_loop")
 SCHEMA = "dbos"  # of the engine's tables on PostgreSQL
 ANALYSE = "analyse"  # queue of the workers
 PRIORITIES = {"STAT": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
@@ -78,17 +79,24 @@ def engine_url(site: Site) -> str:
 class Poller(threading.Event):
     """What a thread of DBOS waits on between two looks at the queue of the workers.
 
-    DBOS knows one fixed pace and an event that ends the thread. This event has it look often while
-    there is work, every `idle_seconds` when there is none, and at once after `wake`.
+    DBOS knows one fixed pace and an event that ends the thread. This event has it look at once
+    after `wake`, and often for `lively_seconds` after that; not while a workflow runs, as there is
+    one at a time, and at once after it. Otherwise it looks when there `is_news` in the tables of
+    the engine. That is asked every `idle_seconds`, because a hint may be lost.
     """
 
     def __init__(
-        self, idle_seconds: float, lively_seconds: float, count_running: Callable[[], int]
+        self,
+        idle_seconds: float,
+        lively_seconds: float,
+        count_running: Callable[[], int],
+        is_news: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._idle_seconds = idle_seconds
         self._lively_seconds = lively_seconds
         self._count_running = count_running
+        self._is_news = is_news
         self._woken = threading.Event()
         self.thread = threading.Thread()
         self._lively_until = time.monotonic() + lively_seconds
@@ -110,8 +118,14 @@ class Poller(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether the thread is to end; `timeout` is the pace while there is work."""
-        is_lively = self._count_running() > 0 or time.monotonic() < self._lively_until
-        self._woken.wait(timeout if is_lively else self._idle_seconds)
+        if self._count_running():
+            while self._count_running() and not super().wait(timeout):
+                pass
+        elif time.monotonic() < self._lively_until:
+            self._woken.wait(timeout)
+        else:
+            while not (self._woken.wait(self._idle_seconds) or self._is_news()):
+                pass
         self._woken.clear()
         return self.is_set()
 
@@ -119,13 +133,13 @@ class Poller(threading.Event):
 def launch(database: str, executor: str) -> None:
     """Join the engine at `database` (SQLAlchemy URL) as `executor`, to hand over workflows.
 
-    Uses internals of DBOS, which would look for new queues, and for work in queues that we do not
-    have, every second in every process. It would unpickle what a row calls a pickle, and so run
-    whatever somebody wrote there. A test fails should they change.
+    Uses internals of DBOS, which would look all the time for what we do not have. It would unpickle
+    what a row calls a pickle, and so run whatever somebody wrote there. A test fails should they
+    change.
     """
-    vars(_dbos)["queue_thread"] = _look_for_no_queues
+    vars(_dbos).update(dict.fromkeys(LOOKING, _look_for_nothing))
+    SystemDatabase._notification_listener_polling = _hear_nothing  # type: ignore[method-assign,assignment]
     DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[method-assign,assignment]
-    vars(_workflow_commands)["_BACKGROUND_JOBS_INTERVAL_SEC"] = CHORES_SECONDS
     logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns ten times a second
     if database.startswith("sqlite:///"):
         _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))
@@ -140,24 +154,23 @@ def launch(database: str, executor: str) -> None:
             "log_level": "ERROR",
             "serializer": DBOSPortableJSONSerializer(),
             "use_listen_notify": False,
-            "notification_listener_polling_interval_sec": LISTENER_SECONDS,
         }
     )
     DBOS.launch()
     DBOS.register_queue(ANALYSE, worker_concurrency=1, polling_interval_sec=POLLING_SECONDS)
 
 
-def listen(idle_seconds: float, lively_seconds: float = LIVELY_SECONDS) -> Poller:
-    """Work on the queue `ANALYSE` from now on, one workflow at a time.
-
-    The queue is looked at every `idle_seconds`, and when the poller is woken; often while a
-    workflow runs and for `lively_seconds` after it was woken.
-    """
+def listen(
+    idle_seconds: float, is_news: Callable[[], bool], lively_seconds: float = LIVELY_SECONDS
+) -> Poller:
+    """Work on the queue `ANALYSE` from now on, one workflow at a time; see `Poller`."""
     engine, queue = _dbos._get_dbos_instance(), DBOS.retrieve_queue(ANALYSE)
     assert queue, "it was registered when we joined"
-    poller = Poller(
-        idle_seconds, lively_seconds, lambda: engine._active_workflows_set.count_for_queue(ANALYSE)
-    )
+
+    def count_running() -> int:
+        return engine._active_workflows_set.count_for_queue(ANALYSE)
+
+    poller = Poller(idle_seconds, lively_seconds, count_running, is_news)
     poller.thread = threading.Thread(
         target=_queue.queue_worker_thread, args=(poller, engine, queue), name=ANALYSE, daemon=True
     )
@@ -223,8 +236,12 @@ def shut_down() -> None:
     DBOS.destroy()
 
 
-def _look_for_no_queues(_stop: threading.Event, _engine: DBOS) -> None:
-    """Stands in for the thread of DBOS that looks for queues."""
+def _look_for_nothing(*_: object) -> None:
+    """Stands in for each of the threads `LOOKING`."""
+
+
+def _hear_nothing(_tables: SystemDatabase) -> None:
+    """Stands in for the thread of DBOS that looks for messages between workflows."""
 
 
 def _refuse_pickle(_serializer: DefaultSerializer, _text: str) -> NoReturn:

@@ -14,6 +14,7 @@ from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
+from hilum.mistakes import reason_of
 from hilum.module import CARD
 from hilum.module.cards import ABOUT, CardVolume, CommonCard
 from hilum.module.structures import UNNUMBERED, StructureText
@@ -119,9 +120,8 @@ class Recipe:
             return ModelLabel(name=name, label=words[:1].upper() + words[1:])
         except ValueError as error:
             [problem] = error.errors()  # type: ignore[attr-defined]
-            reason = problem["msg"].removeprefix("Value error, ")
             raise ConfigurationError(
-                f"{self.folder}: {reason}. Say so in a {CARD} there: [[label]] with"
+                f"{self.folder}: {reason_of(problem)}. Say so in a {CARD} there: [[label]] with"
                 f" name = {name!r}, a label, and the code; or leave it out: left_out = [{name!r}]"
             ) from None
 

@@ -1,17 +1,30 @@
 """Rows become a file, CSV or Parquet, in bounded memory; the file appears when it is whole."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
+from typing import Any, TextIO
 
 from hilum.errors import HilumError, MissingPartError
 from hilum.exporting.rows import COLUMNS, ExportedRow
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet takes a text for a formula
+FORMULA = (  # with these a spreadsheet takes a text for a formula; the last four are full-width
+    *("=", "+", "-", "@", "\t", "\r", "\n"),
+    *("\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}"),
+    *("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}"),
+)
+AS_WRITTEN: Mapping[str, Any] = {  # else DuckDB guesses the dialect, and texts can mislead it
+    "auto_detect": False,
+    "header": True,
+    "delimiter": ",",
+    "quotechar": '"',
+    "escapechar": '"',
+    "lineterminator": "\\r\\n",
+    "parallel": False,  # a text may hold the end of a line
+}
 TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
 INSTALL = (
     "to write Parquet, Hilum needs DuckDB, which is not installed: `pip install duckdb~=2.0.1` in "
@@ -51,7 +64,7 @@ def write_table(file: Path, rows: Iterable[ExportedRow], left_out: Sequence[str]
     with _appearing(file) as unfinished:
         table = unfinished.with_suffix(".csv")
         with table.open("w", encoding="utf-8", newline="") as text:
-            count = _write_csv(text, names, rows)
+            count = _write_csv(text, names, rows, for_people=wanted is TableFormat.CSV)
         if wanted is TableFormat.PARQUET:
             _to_parquet(table, unfinished, names)
     return count
@@ -71,20 +84,23 @@ def _appearing(file: Path) -> Iterator[Path]:
         unfinished.rename(file)
 
 
-def _write_csv(text: TextIO, names: Sequence[str], rows: Iterable[ExportedRow]) -> int:
+def _write_csv(
+    text: TextIO, names: Sequence[str], rows: Iterable[ExportedRow], for_people: bool
+) -> int:
+    """Write the table; one `for_people` may be opened with a spreadsheet."""
     table = csv.writer(text)
     table.writerow(names)
     count = 0
     for row in rows:
-        table.writerow([_cell(getattr(row, name)) for name in names])
+        table.writerow([_cell(getattr(row, name), for_people) for name in names])
         count += 1
     return count
 
 
-def _cell(value: object) -> object:
+def _cell(value: object, for_people: bool) -> object:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.startswith(FORMULA):
+    if for_people and isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return "" if value is None else value
 
@@ -98,7 +114,7 @@ def _to_parquet(table: Path, target: Path, names: Sequence[str]) -> None:
     columns = {name: _type_of(name) for name in names}
     limits = {"memory_limit": "256MB", "threads": 1, "temp_directory": str(table.parent)}
     with duckdb.connect(config={**limits, "autoinstall_known_extensions": False}) as connection:
-        rows = connection.read_csv(str(table), header=True, columns=columns)
+        rows = connection.read_csv(str(table), columns=columns, **AS_WRITTEN)
         rows.write_parquet(str(target), compression="zstd")
 
 

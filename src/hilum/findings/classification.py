@@ -8,6 +8,7 @@ from pydicom.sr.coding import Code
 from hilum import checks
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
+from hilum.printing import percent
 from hilum.summary.numbers import ClassificationSummary
 
 
@@ -61,7 +62,7 @@ class Classification(Finding):
 
     def summary(self) -> ClassificationSummary:
         outcome = self.outcome.label if self.outcome else "indeterminate"
-        scores = ", ".join(f"{score.label} {score.value:.2f}" for score in self.scores)
+        scores = ", ".join(f"{score.label} {percent(score.value)}" for score in self.scores)
         return ClassificationSummary(
             outcome=outcome,
             text=f"{outcome} ({scores}). {self.basis}",

@@ -12,6 +12,7 @@ from hilum.dicom import codes
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
 from hilum.findings.structure import Structure
+from hilum.printing import Quantity
 from hilum.summary.numbers import ChangeSummary, MeasurementSummary
 
 DAYS_PER_YEAR = 365.25
@@ -56,6 +57,11 @@ class Measurement(Finding):
             return self.code.meaning
         volume = self.code == codes.VOLUME
         return self.of.name if volume else f"{self.of.name}: {self.code.meaning}"
+
+    @property
+    def quantity(self) -> Quantity:
+        """The number with its unit, to be printed."""
+        return Quantity(self.value, self.uncertainty, self.unit.value)
 
     def summary(self) -> MeasurementSummary:
         return MeasurementSummary(
@@ -117,6 +123,11 @@ class Change(Finding):
     @property
     def difference_uncertainty(self) -> float:
         return float(np.hypot(self.of.uncertainty or 0.0, self.latest.uncertainty))
+
+    @property
+    def quantity(self) -> Quantity:
+        """The difference with its unit, to be printed."""
+        return Quantity(self.difference, self.difference_uncertainty, self.of.unit.value)
 
     @property
     def is_telling(self) -> bool:

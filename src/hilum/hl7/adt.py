@@ -10,6 +10,11 @@ from hilum.errors import MessageError
 from hilum.hl7.er7 import MessageSegment, ReceivedMessage
 
 CLOCKS_DIFFER = 300.0  # s by which the clocks of two machines of a hospital may differ
+NOT_OF_A_PATIENT = frozenset(  # CX-5 (table 0203): numbers of an account, a visit, another person
+    ("AN", "ANC", "AND", "ANT", "VN", "GI", "GN", "SN", "MB", "EI", "EN")
+)
+NAMES = ("L", "", "U", "D")  # XPN-7 (table 0200), best first; others are no name of today
+CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,4}))?([+-]\d{4})?")
 
 
@@ -29,10 +34,14 @@ class EventNotTaken(MessageError):  # noqa: N818 - it says what happened
 
 @dataclass(frozen=True)
 class PatientIdentifier:
-    """A patient ID and who issued it: local name, universal ID and its type (CX-4)."""
+    """A patient ID and who issued it: local name, universal ID and its type (CX-4).
+
+    `kind` is its type (CX-5), "" where it is not stated.
+    """
 
     id: str
     authority: tuple[str, str, str]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,18 +159,23 @@ def _patient(pid: MessageSegment, former: list[PatientIdentifier]) -> StatedPati
 def _identifiers(segment: MessageSegment, field: int) -> Iterator[PatientIdentifier]:
     for components in segment.repetitions(field):
         one, two, three = (segment.part(components, 4, part) for part in (1, 2, 3))
-        if number := segment.part(components, 1):
-            yield PatientIdentifier(number, (one, two, three))
+        number, kind = segment.part(components, 1), segment.part(components, 5).upper()
+        if number and kind not in NOT_OF_A_PATIENT:
+            yield PatientIdentifier(number, (one, two, three), kind)
 
 
 def _name(pid: MessageSegment) -> str:
-    """PID-5 as DICOM writes it: the alphabetic, ideographic and phonetic group (XPN-8)."""
+    """PID-5 as DICOM writes it: the alphabetic, ideographic and phonetic group (XPN-8).
+
+    Of several names the one that the patient has now, such as the legal one.
+    """
     groups = {"A": "", "I": "", "P": ""}
-    for components in pid.repetitions(5):
+    stated = [one for one in pid.repetitions(5) if pid.part(one, 7).upper() in NAMES]
+    for components in sorted(stated, key=lambda one: NAMES.index(pid.part(one, 7).upper())):
         group = pid.part(components, 8).upper() or "A"
         order = (1, 2, 3, 5, 4)  # suffix and prefix change places
         parts = [pid.part(components, place).replace("^", " ") for place in order]
         name = "^".join(parts).rstrip("^").replace("=", " ").replace("\\", " ")
         if group in groups and not groups[group]:
-            groups[group] = name
+            groups[group] = CONTROL.sub(" ", name).strip()
     return "=".join(groups.values()).rstrip("=")

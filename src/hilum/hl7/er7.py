@@ -92,6 +92,7 @@ class Delimiters:
     repetition: str
     escape: str
     subcomponent: str
+    encoding: str = "utf-8"  # of the message, which escapes in hexadecimal are in, too
 
     def unescaped(self, text: str) -> str:
         """The text that a field means; an escape that is not known stands for nothing."""
@@ -112,7 +113,7 @@ class Delimiters:
         if what in plain:
             return plain[what]
         if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", what):
-            return bytes.fromhex(what[1:]).decode("utf-8", errors="replace")
+            return bytes.fromhex(what[1:]).decode(self.encoding, errors="replace")
         return "\n" if what.startswith(".br") else ""
 
 
@@ -163,7 +164,7 @@ class ReceivedMessage:
         MessageError
             It is no HL7 message, or states a character set that is not known.
         """
-        text = _decoded(content)
+        text, encoding = _decoded(content)
         if len(text) < 8 or not text.startswith("MSH"):
             raise MessageError("a message begins with the segment MSH")
         field, rest = text[3], text[4:].split(text[3], 1)[0]
@@ -177,7 +178,7 @@ class ReceivedMessage:
         lines = [line for line in re.split(r"\r\n|\r|\n", text) if line]
         if len(lines) > MOST_SEGMENTS:
             raise MessageError(f"it has more than {MOST_SEGMENTS} segments")
-        delimiters = Delimiters(*characters)
+        delimiters = Delimiters(*characters, encoding)
         return cls(tuple(MessageSegment(_fields(line, field), delimiters) for line in lines))
 
     @property
@@ -204,17 +205,18 @@ def _split(text: str, delimiter: str) -> list[str]:
     return text.split(delimiter) if delimiter else [text]
 
 
-def _decoded(content: bytes) -> str:
-    """Its text by the character set that MSH-18 states."""
+def _decoded(content: bytes) -> tuple[str, str]:
+    """Its text by the character set that MSH-18 states, and what Python calls that."""
     line = re.split(rb"[\r\n]", content, maxsplit=1)[0].decode("ascii", errors="replace")
     fields = line.split(line[3:4]) if len(line) > 3 else []
     stated = fields[17].split("~")[0].strip() if len(fields) > 17 else ""
     if stated.upper() not in CHARACTER_SETS:
         known = ", ".join(filter(None, CHARACTER_SETS))
         raise MessageError(f"MSH-18 states a character set that is not known; known: {known}")
+    encoding = CHARACTER_SETS[stated.upper()]
     try:
-        return content.decode(CHARACTER_SETS[stated.upper()])
+        return content.decode(encoding), encoding
     except UnicodeDecodeError as error:
         if stated:
             raise MessageError("its bytes are not in the character set of MSH-18") from error
-        return content.decode(FALLBACK)
+        return content.decode(FALLBACK), FALLBACK

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hilum.config.site import Site
+from hilum.config.site import ENGINE, RECORDS, Site
 from hilum.engine import durable
 from hilum.errors import ConfigurationError, RecordsUnusable
 from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
@@ -30,7 +30,7 @@ from hilum.records.restoring import (
     put_pauses_back,
     study_folders,
 )
-from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
+from hilum.records.soundness import damage_of, require_writable
 
 STUDIES_AT_ONCE = 100  # in one transaction
 SIDE_FILES = ("", "-wal", "-shm")  # of a database of SQLite

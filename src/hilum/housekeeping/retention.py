@@ -1,8 +1,9 @@
 """Retention: the images and results of finished studies go by age, or when the disk fills up.
 
-Records stay. A study goes only when nothing of it is under way and every result that was owed to
-somebody was read back there. Its images are put on the list of `hilum.inbox.removed` before they
-are deleted, so a process killed at any moment goes on where it was, and nobody takes them for lost.
+Records stay. A study goes only when every rule has decided on it, nothing of it is under way, and
+every result that was owed to somebody was read back there. Its images are put on the list of
+`hilum.inbox.removed` before they are deleted, so a process killed at any moment goes on where it
+was, and nobody takes them for lost.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from hilum.records import Records
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.studies import Removal, Study
 from hilum.records.models.workitems import Workitem
-from hilum.records.states import EventKind, WorkitemState
+from hilum.records.states import WorkitemState
 from hilum.study.arrivals import Arrivals
 from hilum.study.workitems import Workitems
 from hilum.wording import counted
@@ -142,11 +143,11 @@ class Retention:
         if self._records.corrections.is_open(study_uid):
             return False
         items = self._records.workitems.of_study(study_uid)
-        if not items:  # no rule applied, unless the study could not even be judged
-            return not self._records.events.of_kind(study_uid, EventKind.UNREADABLE)
-        return all(self._is_final_item(item) for item in items)
+        return all(self._is_final_item(item) for item in items)  # none where no rule applies
 
     def _is_final_item(self, item: Workitem) -> bool:
+        if item.superseded_by and item.state is WorkitemState.PARKED:
+            return True  # nobody waits for it: another run has replaced it
         deliveries = self._deliveries(item)
         has_failed = item.state is WorkitemState.FAILED
         unheard = has_failed and not deliveries and not item.superseded_by

@@ -23,6 +23,11 @@ def free_mib(folder: Path) -> int:
     return shutil.disk_usage(folder).free // MEBIBYTE
 
 
+def is_low(folder: Path, low_water_mb: int) -> bool:
+    """Whether so little is free where `folder` is that no image is taken."""
+    return free_mib(folder) < max(1, low_water_mb)
+
+
 def filled_percent(folder: Path) -> float:
     """How full the file system of `folder` is, as `df` counts: what root keeps back is not free."""
     usage = shutil.disk_usage(folder)

@@ -23,6 +23,7 @@ from pydantic import (
 from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
+from hilum.mistakes import reason_of
 from hilum.module.films import Films
 from hilum.module.volumes import Input
 
@@ -156,7 +157,9 @@ def in_words(error: ValidationError) -> str:
 
 def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
+    message = reason_of(error)
     if error["type"] == "extra_forbidden":
         return f"unknown key {where}"
+    if error["type"] == "missing":
+        return f"{where} is missing"
     return f"{where}: {message}" if where else message

@@ -8,6 +8,7 @@ from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, Vali
 
 from hilum.config.fields import JSONValues
 from hilum.errors import ConfigurationError
+from hilum.mistakes import reason_of
 from hilum.module.protocol import Module
 from hilum.wording import suggestion
 
@@ -41,7 +42,7 @@ def parameters_of(module: type[Module] | Module, given: JSONValues) -> object | 
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "all together"
-        raise ConfigurationError(f"parameter {place}: {first['msg']}") from error
+        raise ConfigurationError(f"parameter {place}: {reason_of(first)}") from error
     except PydanticSchemaGenerationError as error:
         raise ConfigurationError(f"the parameters of module {module.name!r}: {error}") from error
     return made

@@ -4,7 +4,6 @@ import math
 import re
 import shutil
 import time
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from hilum.comparison.priors import compared
 from hilum.config import parse
+from hilum.config.fields import toml_value
 from hilum.config.kinds import Encoding, HostSettings
 from hilum.config.site import Rule, Worker
 from hilum.dicom.doubt import DIFFERENT
@@ -204,19 +204,12 @@ def _rule(
         inputs.setdefault(name or "series", {})[keyword] = pattern
     rule = {"module": module.name, "series": inputs.pop("series", {}), "inputs": inputs}
     try:
-        given = {name: _toml_value(text) for name, text in parameters.items()}
+        given = {name: toml_value(text) for name, text in parameters.items()}
         return parse({"rule": [{**rule, "tilt": tilt, "parameters": given}]}).rule[0]
     except ConfigurationError as error:
-        text = str(error).replace("rule.0.tilt", "--tilt")
-        raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", text)) from None
-
-
-def _toml_value(text: str) -> object:
-    """`text` as a settings file has it; what is no TOML is a text without its quotes."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+        ours = re.escape(f"rule {module.name}: ")
+        text = re.sub(rf"{ours}tilt\b", "--tilt", str(error))
+        raise ConfigurationError(re.sub(rf"{ours}\w+\.", "--series ", text)) from None
 
 
 def _contained(report: StudyReport, analyse: Callable[[], StudyReport]) -> StudyReport:

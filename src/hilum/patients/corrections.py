@@ -234,12 +234,18 @@ class Corrections:
         self._is_news = True
 
     def _follow(self) -> bool:
-        """Ask the gateway to take what came whole from senders that are to be followed."""
+        """Ask the gateway to take what came whole from senders that are to be followed.
+
+        Of several corrections of one study only the newest may be: if it may not, a person decides.
+        """
         asked = False
         if self._settings.mode != "follow":
             return False
         waiting = {item.study_uid for item in self._queue.values()}
+        newest: dict[str, Correction] = {}
         for sent in self._records.corrections.open_ones():
+            newest.setdefault(sent.study_uid, sent)
+        for sent in newest.values():
             if sent.study_uid in waiting or not set(sent.senders) <= set(self._settings.senders):
                 continue
             items = self._analysed(sent.study_uid)

@@ -36,6 +36,10 @@ OVERLAP_SECONDS = 3600.0  # longest time from when a workitem is made to when it
 FORGET_SECONDS = 3600.0  # between two looks for what is no longer kept
 SEE = "nothing was changed here: see which patient its results belong to"
 AHEAD = "a message about its patient states a time in the future; it counts from when it came"
+SEVERAL = (
+    "the hospital has merged its patient into another one (A40), of whom it names several IDs: "
+    f"{SEE}"
+)
 ONLY_TOLD = {
     PatientEvent.LINKED: "the hospital has linked its patient with another one (A24)",
     PatientEvent.UNLINKED: "the hospital has taken a link of its patient back (A37)",
@@ -46,9 +50,18 @@ log = logging.getLogger(__name__)
 
 
 class PatientUpdatesTaken:
-    """Sees to the messages that were kept, one after the other."""
+    """Sees to the messages that were kept, one after the other.
 
-    def __init__(self, flow: Flow, clock: Callable[[], float] = time.time) -> None:
+    `on_news` is called when the corrections of `flow` have to look again.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        clock: Callable[[], float] = time.time,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_news = on_news
         self._flow = flow
         self._records = flow.records
         self._data = flow.site.data
@@ -88,6 +101,7 @@ class PatientUpdatesTaken:
         with going_on("what was heard of patients before", log):
             self._catch_up()
         self._flow.corrections.look_again()
+        self._on_news()
 
     def _see_to(self, file: Path) -> None:
         try:
@@ -150,13 +164,30 @@ class PatientUpdatesTaken:
             self._merge(update, patient, only)
 
     def _merge(self, update: PatientUpdate, patient: StatedPatient, only: str) -> None:
-        """Offer the studies of the former ID under the surviving one of the same authority."""
+        """Offer the studies of the former ID under the surviving one of the same authority.
+
+        Where the message names several, nobody can know which one images are filed under.
+        """
         for former in patient.former:
-            for identifier in patient.identifiers:
-                if self._authority(identifier) == self._authority(former):
-                    said = _said(patient)
-                    said.PatientID = identifier.id
-                    self._change(former, update, said, only)
+            surviving = self._surviving(patient, former)
+            if len(surviving) == 1:
+                said = _said(patient)
+                [said.PatientID] = surviving
+                self._change(former, update, said, only)
+            elif surviving:
+                self._of_each(former, only, lambda uid, _image: self._tell_once(uid, SEVERAL))
+
+    def _surviving(self, patient: StatedPatient, former: PatientIdentifier) -> set[str]:
+        """The IDs that take the place of a `former` one: those of its type, if any has that."""
+        left = {(one.id, self._authority(one)) for one in patient.former}
+        same = [
+            one
+            for one in patient.identifiers
+            if self._authority(one) == self._authority(former)
+            and (one.id, self._authority(one)) not in left
+        ]
+        of_kind = [one for one in same if one.kind == former.kind]
+        return {one.id for one in of_kind or same}
 
     def _tell(self, event: PatientEvent, patient: StatedPatient, only: str) -> None:
         text = f"{ONLY_TOLD[event]}: {SEE}"

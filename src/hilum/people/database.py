@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 import sqlalchemy as sa
 
 from hilum.errors import HilumError, OtherVersionError
-from hilum.privacy import make_private
+from hilum.privacy import denied, make_private
 from hilum.records.database import Database
 
 FILE = "people.db"
@@ -97,7 +97,7 @@ class PeopleDatabase:
             if not self._file.exists():
                 os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
-            raise HilumError(f"{self._file}: {error.strerror}") from error
+            raise HilumError(f"{self._file}: {denied(error, self._file)}") from error
         self._database = Database(f"sqlite:///{self._file}", PATIENCE, self._end)
         self.change(self._prepare)
 

@@ -23,7 +23,7 @@ def entrance(site: Site, seconds: float, user: str) -> str:
     _require_local(site)
     with closing(Everybody(site.data, site.console)) as everybody:
         key = everybody.links.make(user, seconds)
-    return f"{address_of(site)}/enter#{key}"
+    return f"{site.console.address}/enter#{key}"
 
 
 def require_console(site: Site, seconds: float = 5.0) -> None:
@@ -34,7 +34,7 @@ def require_console(site: Site, seconds: float = 5.0) -> None:
         socket.create_connection((console.host, console.port), seconds).close()
     except OSError as error:
         raise HilumError(
-            f"no console listens at {address_of(site)}: start `hilum serve`, then type "
+            f"no console listens at {site.console.address}: start `hilum serve`, then type "
             "`hilum console` again"
         ) from error
 
@@ -43,14 +43,6 @@ def _require_local(site: Site) -> None:
     if not site.console.is_local:
         text = "the console listens beyond this machine, where everybody signs in with a name: "
         raise HilumError(text + "`hilum people add NAME --role administrator` makes an account")
-
-
-def address_of(site: Site) -> str:
-    """Where the console is, as seen from this machine."""
-    console = site.console
-    scheme = "https" if console.tls else "http"
-    host = console.names[0] if console.names and not console.is_local else console.host
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{console.port}"
 
 
 def system_user() -> str:

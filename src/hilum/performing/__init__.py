@@ -15,6 +15,7 @@ from dataclasses import replace
 from hilum.config.kinds import WorklistSettings
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError
+from hilum.performing.asked import ASKS_OTHERWISE, NOT_FOR_US, as_asked
 from hilum.performing.finding import item_of
 from hilum.performing.outputs import outputs_of
 from hilum.performing.table import seen
@@ -70,6 +71,7 @@ class Performer:
         self._clock = clock
         self._worklist = worklist or open_worklist(settings)
         self.news = threading.Event()  # there is something to do before the next look
+        self.subscriptions = threading.Event()  # there is something to hear before the next look
         self._subscribed: set[str] = set()
         self._heeded: set[str] = set()  # steps of which we know that somebody wants them canceled
         self._hints = HintSender(gateway_address(site.data))
@@ -97,8 +99,8 @@ class Performer:
                 self._advance(step)
             elif step.uid not in offered:
                 self._note_gone(step)
-            elif offered[step.uid].is_ready:
-                self._advance(step)
+            else:
+                self._look_at_offer(step, offered[step.uid])
 
     def listen(self) -> None:
         """Note which steps somebody wants canceled, as long as the worklist tells it.
@@ -129,6 +131,21 @@ class Performer:
             since=self._clock(),
         )
         self._records.steps.add(new, f"asks for {module}")
+
+    def _look_at_offer(self, step: WorklistStep, one: OfferedStep) -> None:
+        """Take a step that nobody has claimed further, as it is offered now."""
+        if not (now := self._as_asked(step, one)):
+            self._note_problem(step, NOT_FOR_US)
+        elif one.is_ready:
+            self._advance(now)
+
+    def _as_asked(self, step: WorklistStep, one: OfferedStep | None) -> WorklistStep | None:
+        """The step with what it asks for by now, noted; None if that is not for us."""
+        now = as_asked(step, one, self._settings.modules)
+        if now is None or now is step:
+            return now
+        self._noted(step, ASKS_OTHERWISE)
+        return self._noted(now, f"asks for {now.module}")
 
     def _note_gone(self, step: WorklistStep) -> None:
         if self._state(step) is not ProcedureStepState.SCHEDULED:
@@ -182,8 +199,12 @@ class Performer:
             answer = self._worklist.report(step.uid, step.transaction_uid, 0, "")
         if answer is not StepAnswer.DONE:
             return self._lost(step, TAKEN_BY_ANOTHER)
-        ours = replace(step, began_at=self._clock())
-        return self._moved(ours, StepState.CLAIMED, f"the step is ours: {step.module} analyses")
+        standing = self._worklist.standing(step.uid)  # from now on nobody else may change it
+        asked = self._as_asked(step, standing.asked if standing else None)
+        ours = replace(asked or step, began_at=self._clock())
+        if asked is None:
+            return self._given_up(ours, NOT_FOR_US)
+        return self._moved(ours, StepState.CLAIMED, f"the step is ours: {ours.module} analyses")
 
     def _follow(self, step: WorklistStep) -> WorklistStep:
         """See how far our own work is, and tell it."""
@@ -253,6 +274,7 @@ class Performer:
         if step.uid not in self._subscribed:
             self._worklist.subscribe(step.uid)
             self._subscribed.add(step.uid)
+            self.subscriptions.set()
 
     def _told(self, step: WorklistStep, percent: int, text: str) -> WorklistStep:
         """Tell how far it is, if that is news."""

@@ -25,7 +25,7 @@ def start_performers(site: Site, records: Records) -> None:
         name, pause = settings.name, settings.poll_seconds
         performer, ledger = Performer(site, records, settings), WorklistLedger(records, name)
         looks = RepeatedDeed(f"worklist {name}", performer.turn, performer.news, pause, ledger)
-        hears = RepeatedDeed(f"events of {name}", performer.listen, threading.Event(), pause)
+        hears = RepeatedDeed(f"events of {name}", performer.listen, performer.subscriptions, pause)
         _start(looks, ledger.note)
         _start(hears, LoggedOnce(hears.called))
 

@@ -267,18 +267,21 @@ class HintReceiver:
             self._socket.bind(short)
         self._closed = False
         self.dropped = 0
-        self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+        self._hints: queue.SimpleQueue[Hint | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="hints", daemon=True).start()
 
     def receive(self, timeout: float) -> list[Hint]:
         """Every hint waiting, or those that arrive within `timeout` seconds; maybe none."""
-        hints = []
-        try:
-            hints.append(self._hints.get(timeout=timeout))
+        came = []
+        with contextlib.suppress(queue.Empty):
+            came.append(self._hints.get(timeout=timeout))
             while True:
-                hints.append(self._hints.get_nowait())
-        except queue.Empty:
-            return hints
+                came.append(self._hints.get_nowait())
+        return [hint for hint in came if hint]
+
+    def wake(self) -> None:
+        """Have `receive` return now; a handler of signals may call it, too."""
+        self._hints.put(None)
 
     def close(self) -> None:
         """Stop reading."""

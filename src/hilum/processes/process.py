@@ -139,20 +139,16 @@ def renew_fork_server() -> None:
 
 
 def wake_fork_server() -> bool:
-    """Have the fork server go on if somebody has stopped it; whether it had been stopped."""
+    """Wait until somebody stops the fork server, and have it go on; False if there is none."""
     pid = fork_server_pid()
-    if pid is None or _state(pid) != "T":
+    if pid is None:
         return False
-    os.kill(pid, signal.SIGCONT)
-    return True
-
-
-def _state(pid: int) -> str:
-    """The letter of proc(5) for the state of a process, "" if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
+    with suppress(ChildProcessError):  # it has ended meanwhile
+        seen = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if seen and seen.si_code == os.CLD_STOPPED:
+            os.kill(pid, signal.SIGCONT)
+            return True
+    return False
 
 
 def _choose_short_folder() -> None:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
+from hilum.records.real import is_real
 from hilum.records.rows import read
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
 from hilum.summary import Summary, refusal_in
@@ -46,7 +47,10 @@ class AnalysisRecords:
         self._database = database
 
     def of_module(self, module: str, since: float, most: int) -> list[AnalysisOutline]:
-        """Its newest runs, at most so many, made after `since` (s since 1970)."""
+        """Its newest runs, at most so many, made after `since` (s since 1970).
+
+        Without those of studies that were made up.
+        """
         workitem = tables.workitem.c
         names = ("study_uid", "version", "weights_sha256", "state", "created", "failure")
         query = (
@@ -58,7 +62,7 @@ class AnalysisRecords:
                 _last(EventKind.ANALYSED).label("ended_at"),
             )
             .where(workitem.module == module, workitem.created > since)
-            .where(workitem.kind == WorkitemKind.RUN)
+            .where(workitem.kind == WorkitemKind.RUN, is_real(workitem.study_uid))
             .order_by(workitem.created.desc())
             .limit(most)
         )

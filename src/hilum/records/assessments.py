@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from hilum.records import events, listing, requests, tables
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.database import Database
+from hilum.records.real import is_real
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
     ASSESSABLE,
@@ -108,7 +109,7 @@ class AssessmentRecords:
         """All that was said of the results of several workitems, by workitem, in order."""
         return self._by_workitem(assessment.workitem_id.in_(workitem_ids))
 
-    # For statistics -------------------------------------------------------------------------------
+    # For statistics, which leave out what was made up ---------------------------------------------
 
     def results_since(self, since: float) -> dict[ResultVersion, int]:
         """How many results there are of runs made after `since`, by version."""
@@ -116,6 +117,7 @@ class AssessmentRecords:
             sa.select(*_VERSION, sa.func.count().label("number"))
             .where(workitem.kind == WorkitemKind.RUN, workitem.created >= since)
             .where(workitem.state.in_(_HAD_RESULT), workitem.module.in_(_EVERY_MODULE))
+            .where(is_real(workitem.study_uid))
             .group_by(*_VERSION)
         )
         rows = select(self._database, query)
@@ -133,6 +135,7 @@ class AssessmentRecords:
         columns = (*_VERSION, workitem.id, workitem.study_uid, workitem.created)
         query = sa.select(*columns).where(
             workitem.created >= since,
+            is_real(workitem.study_uid),
             workitem.id.in_(sa.select(assessment.workitem_id)),
         )
         rows = select(self._database, query.order_by(workitem.created))

@@ -52,8 +52,8 @@ class CorrectionRecords:
         return self._database.transact(note)
 
     def open_ones(self) -> list[Correction]:
-        """The corrections that nobody has decided on yet."""
-        return self._sent.find(correction.is_open)
+        """The corrections that nobody has decided on yet, the newest first."""
+        return self._sent.find(correction.is_open, order_by=correction.at.desc())
 
     def open_studies(self, study_uids: Iterable[str] | None = None) -> set[str]:
         """UIDs of the studies (of these, if some are given) for which a person has to decide."""

@@ -14,6 +14,8 @@ from hilum.errors import RECOVER, ConfigurationError, RecordsUnavailable, Record
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0
 CONNECT_SECONDS = 5  # longest wait for PostgreSQL to let us in
+LEAST_CONNECT_SECONDS = 2  # of the driver: it waits no shorter
+SILENT = "the database server takes what it is asked, and says nothing"
 ALL_WAIT = "all connections to the database wait for it"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")  # the file is no whole database
 GONE = "SQLITE_READONLY_DBMOVED"  # the file is no longer there
@@ -65,6 +67,8 @@ class Database:
             raise ConfigurationError(f"database: {error}") from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _configure_sqlite)
+        elif patience < inf:
+            sa.event.listen(self.engine, "do_connect", _impatient(patience))
 
     def transact(self, work: Callable[[sa.Connection], Returned]) -> Returned:
         """The result of `work` in one transaction, which begins again when the database fails.
@@ -129,9 +133,36 @@ def _bounds_of_silence(at: sa.URL, patience: float) -> dict[str, int]:
     if at.get_backend_name() != "postgresql":
         return {}
     bounds = {"connect_timeout": CONNECT_SECONDS}
-    if patience < inf:
+    if patience < inf:  # two attempts, the second of which is the last
+        bounds["connect_timeout"] = max(LEAST_CONNECT_SECONDS, round(patience / 2))
         bounds["tcp_user_timeout"] = round(1000 * patience)  # ms
     return {name: bound for name, bound in bounds.items() if name not in at.query}
+
+
+def _impatient(patience: float) -> Callable[..., Any]:
+    """For connections of PostgreSQL's driver that wait `patience` s, and no longer, for an answer.
+
+    A server that was stopped says nothing, while the system it runs on goes on to answer for it:
+    so no bound of the network ends that wait.
+    """
+
+    def connect(dialect: sa.Dialect, _record: object, args: Any, parameters: Any) -> Any:
+        connection: Any = dialect.connect(*args, **parameters)
+        wait = connection.wait
+
+        def wait_so_long(answer: Any, **options: Any) -> Any:
+            try:
+                return wait(answer, **{"timeout": patience} | options)
+            except import_module("psycopg").OperationalError as error:
+                if not connection.info.transaction_status.name == "ACTIVE":
+                    raise  # it has answered: that it cannot be done
+                connection.close()
+                raise type(error)(SILENT) from error
+
+        connection.wait = wait_so_long
+        return connection
+
+    return connect
 
 
 def _is_damage(error: sa.exc.DBAPIError) -> bool:

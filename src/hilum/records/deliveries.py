@@ -14,6 +14,7 @@ from hilum.records.states import (
     CANCELLABLE,
     OWED,
     PARKED,
+    UNSETTLED,
     DeliveryState,
     EventKind,
     WorkitemKind,
@@ -52,6 +53,7 @@ FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier 
     _after_its_result(_before, tables.workitem.alias()),
 )
 
+LONGEST_WAIT = 3600.0  # s; no pause between two attempts is as long
 HEAD_START_SECONDS = 1800.0  # of an urgent result before others
 
 
@@ -164,7 +166,9 @@ class DeliveryRecords:
         `in_order`: none comes before what was owed earlier of the same study.
         """
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        is_due = (delivery.next_attempt <= now, *_in_turn(in_order))
+        has_waited = delivery.next_attempt <= now
+        is_of_another_clock = delivery.next_attempt > now + LONGEST_WAIT  # it was set back since
+        is_due = (sa.or_(has_waited, is_of_another_clock), *_in_turn(in_order))
         head_start = sa.case((delivery.urgent, HEAD_START_SECONDS), else_=0.0)
         order = delivery.owed_at - head_start
         return self._rows.first_readable(*is_owed, *is_due, order_by=order)
@@ -232,7 +236,7 @@ class DeliveryRecords:
         self._note(of, state, text, resend=False, **values)
 
     def note_cancelled(self, of: Delivery, text: str) -> None:
-        """Note that it is not sent."""
+        """Note that it is not sent, or that nobody has to do anything about it any more."""
         self._note(of, DeliveryState.CANCELLED, text)
 
     def cancel(self, item: Workitem, reason: str) -> int:
@@ -289,7 +293,8 @@ class DeliveryRecords:
         key = [delivery.workitem_id == of.workitem_id, delivery.destination == of.destination]
         if state not in ARRIVED:
             # a person may have cancelled meanwhile; what has arrived is a fact
-            key.append(delivery.state.in_(OWED))
+            before = UNSETTLED if state is DeliveryState.CANCELLED else OWED
+            key.append(delivery.state.in_(before))
         line = text if state in ARRIVED else f"{of.destination}: {text}"
         values = {"attempts": of.attempts, **values}
 

@@ -9,6 +9,7 @@ from math import inf
 
 import sqlalchemy as sa
 
+from hilum.dicom.uids import MADE_UP
 from hilum.records import tables
 from hilum.records.database import Database, insert_once
 from hilum.records.models.workitems import Workitem
@@ -45,7 +46,12 @@ class DurationRecords:
 
 
 def count_ended(connection: sa.Connection, item: Workitem) -> None:
-    """Count an analysis that ends now; nothing where it is not on record when it began."""
+    """Count an analysis that ends now.
+
+    Not where it is not on record when it began, nor where the study was made up.
+    """
+    if item.study_uid.startswith(MADE_UP):
+        return
     event = tables.event.c
     began_at = connection.execute(
         sa.select(sa.func.max(event.at)).where(

@@ -10,6 +10,7 @@ from hilum.records import tables, unreadable
 from hilum.records.assessed import Assessment
 from hilum.records.database import Database
 from hilum.records.models.workitems import WorkitemOutline
+from hilum.records.real import is_real
 from hilum.records.rows import Condition, TableRows
 from hilum.records.states import WorkitemKind
 
@@ -46,7 +47,7 @@ class ExportedRun:
 
 
 class ExportRecords:
-    """All runs."""
+    """All runs, without those of studies that were made up."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -63,6 +64,7 @@ def _ids(connection: sa.Connection, wanted: ExportFilter, after: str) -> list[st
     conditions: list[Condition] = [
         workitem.id > after,
         workitem.kind == WorkitemKind.RUN,
+        is_real(workitem.study_uid),
         workitem.created >= wanted.since,
     ]
     if wanted.until != float("inf"):  # PostgreSQL and SQLite compare it otherwise

@@ -8,20 +8,24 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
+from hilum.records.models.studies import wait_of
+from hilum.records.real import is_real
 from hilum.records.rows import select
 from hilum.records.states import (
     ARRIVED,
     OWED,
     PARKED,
     DeliveryState,
+    StudyWait,
     WorkitemKind,
     WorkitemState,
 )
+from hilum.records.studies import IS_UNJUDGED
 
 study = tables.study.c
 workitem = tables.workitem.c
 delivery = tables.delivery.c
-removal = tables.removal.c
+_IS_GONE = sa.exists().where(tables.removal.c.study_uid == study.study_uid)
 
 
 @dataclass(frozen=True)
@@ -73,15 +77,33 @@ class ParkedDelivery:
 
 
 class FlowRecords:
-    """Looks over all studies, workitems and deliveries; it changes nothing."""
+    """Looks over all studies, workitems and deliveries; it changes nothing.
+
+    What waits is told of all of them, and what came of them of the real ones (`is_real`).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def assembling(self) -> Backlog:
         """Studies of which images may still come."""
-        gone = sa.exists().where(removal.study_uid == study.study_uid)
-        return self._backlog(tables.study, study.first_at, study.settled_images == 0, ~gone)
+        is_open = (study.settled_images == 0, ~_IS_GONE, ~IS_UNJUDGED)
+        return self._backlog(tables.study, study.first_at, *is_open)
+
+    def waiting(self) -> dict[StudyWait, int]:
+        """How many open studies wait for what."""
+        unjudged = sa.case((IS_UNJUDGED, study.reason), else_="")
+        query = sa.select(unjudged.label("reason"), sa.func.count().label("number"))
+        query = query.where(study.settled_images == 0, ~_IS_GONE).group_by(unjudged)
+        found: dict[StudyWait, int] = {}
+        for row in select(self._database, query):
+            wait = wait_of(row.reason)
+            found[wait] = found.get(wait, 0) + row.number
+        return found
+
+    def unjudged(self) -> Backlog:
+        """Studies that wait for something else than images."""
+        return self._backlog(tables.study, study.last_at, IS_UNJUDGED)
 
     def in_state(self, state: WorkitemState) -> Backlog:
         """Workitems in a state."""
@@ -160,6 +182,7 @@ class FlowRecords:
     def first_images(self, since: float) -> list[float]:
         """When the first image came of each study of which the last one came after `since`."""
         query = sa.select(study.first_at).where(study.last_at >= since, study.first_at >= since)
+        query = query.where(is_real(study.study_uid))
         return [row.first_at for row in select(self._database, query)]
 
     def arrivals(self, since: float) -> list[ShownResult]:
@@ -176,7 +199,7 @@ class FlowRecords:
             sa.select(study.last_at, workitem.kind, first.scalar_subquery().label("shown_at"))
             .select_from(tables.study)
             .join(tables.workitem, workitem.study_uid == study.study_uid)
-            .where(study.last_at >= since)
+            .where(study.last_at >= since, is_real(study.study_uid))
             .subquery()
         )
         query = sa.select(results).where(results.c.shown_at >= since)
@@ -190,7 +213,7 @@ class FlowRecords:
         """The workitems made after `since` that failed, or wait for a person."""
         states = (WorkitemState.FAILED, WorkitemState.HELD, WorkitemState.PARKED)
         query = sa.select(workitem.created, workitem.module, workitem.state).where(
-            workitem.state.in_(states), workitem.created >= since
+            workitem.state.in_(states), workitem.created >= since, is_real(workitem.study_uid)
         )
         return [
             TroubledWorkitem(row.created, row.module, WorkitemState(row.state))

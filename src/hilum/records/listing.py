@@ -16,7 +16,7 @@ from hilum.records.assessed import Assessment, last_of_each, standing_with
 from hilum.records.database import insert_once
 from hilum.records.listed import StudyIdentifiers, key_of, marked, words_of_name
 from hilum.records.models.deliveries import Delivery
-from hilum.records.models.studies import StudyAddress
+from hilum.records.models.studies import Study, StudyAddress
 from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.rows import TableRows, insert
 from hilum.records.states import (
@@ -32,6 +32,7 @@ from hilum.study.verdict import Verdict
 from hilum.summary import Summary, refusal_in
 from hilum.summary.numbers import MeasurementSummary
 from hilum.summary.remarks import NoteSummary, UrgencySummary
+from hilum.wording import waits_for
 
 ADDRESS = 12  # characters
 LONGEST = 300  # characters of a reason
@@ -40,6 +41,7 @@ MOST_REASONS = 20  # of one study that are searched
 LETTERS = string.ascii_lowercase + string.digits
 WITH_RESULT = (StudyState.COMPLETED, StudyState.DELIVERING)
 
+STUDIES = TableRows(tables.study, Study)
 OUTLINES = TableRows(tables.workitem, WorkitemOutline)
 DELIVERIES = TableRows(tables.delivery, Delivery)
 ASSESSMENTS = TableRows(tables.assessment, Assessment)
@@ -68,6 +70,9 @@ class StudyFacts:
     items: Sequence[WorkitemOutline]  # that no other has replaced, the oldest first
     deliveries: Sequence[Delivery]  # of those
     assessments: Sequence[Assessment] = ()  # of those
+    obstacle: str = ""  # why a rule cannot look at it
+    reason: str = ""  # as in `Study`
+    patience: float = 0.0  # as there
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ def standing_of(facts: StudyFacts) -> Standing:
     """What a list says of a study of which `facts` are on record."""
     said = [_said(item, facts.deliveries) for item in facts.items if not _is_folded(item)]
     said += [(StudyState.HELD, CORRECTED)] if facts.corrected else []
+    said += [(StudyState.UNJUDGED, facts.obstacle)] if facts.obstacle else []
+    is_open = not (facts.settled or facts.removed)
+    if is_open and all(state is StudyState.NOT_APPLICABLE for state, _ in said):
+        said = [(StudyState.RECEIVING, waits_for(facts.reason, facts.patience))]
     if not said:
         said = [_without_workitem(facts)]
     state = max((state for state, _ in said), key=lambda state: state.urgency)
@@ -183,13 +192,12 @@ def _is_folded(item: WorkitemOutline) -> bool:
 
 
 def _without_workitem(facts: StudyFacts) -> tuple[StudyState, str]:
-    """State and reason of a study about which no workitem says anything."""
+    """State and reason of a study that is decided on, and about which no workitem says anything."""
     if facts.items:
         reasons = (item.reason for item in facts.items if item.kind is WorkitemKind.NOT_RUN)
         return StudyState.NOT_APPLICABLE, next(reasons, "")
-    if facts.settled or facts.removed:
-        return StudyState.NO_RULE, ""
-    return StudyState.RECEIVING, ""
+    nearest = f"the nearest rule is that of {facts.reason}" if facts.reason else ""
+    return StudyState.NO_RULE, nearest if facts.settled else ""
 
 
 def _cautions(items: Iterable[WorkitemOutline]) -> list[str]:
@@ -265,14 +273,14 @@ def columns_of_standing(said: Standing) -> dict[str, object]:
 
 
 def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
-    study, removal, correction = tables.study.c, tables.removal.c, tables.correction.c
+    removal, correction = tables.removal.c, tables.correction.c
     is_open = (correction.study_uid == study_uid, correction.is_open)
     about = sa.select(
-        sa.select(study.settled_images).where(study.study_uid == study_uid).scalar_subquery(),
-        sa.exists().where(removal.study_uid == study_uid),
-        sa.exists().where(*is_open),
+        sa.exists().where(removal.study_uid == study_uid), sa.exists().where(*is_open)
     )
-    settled, removed, corrected = connection.execute(about).one()
+    removed, corrected = connection.execute(about).one()
+    study = next(iter(STUDIES.select(connection, tables.study.c.study_uid == study_uid)), None)
+    obstacle = study.obstacle if study and not removed else ""
     workitem = tables.workitem.c
     current = (workitem.study_uid == study_uid, workitem.superseded_by.is_(None))
     items = OUTLINES.select_readable(
@@ -282,8 +290,10 @@ def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
     deliveries = DELIVERIES.select_readable(connection, ours, blank=unreadable.DELIVERY)
     of_results = tables.assessment.c.workitem_id.in_([item.id for item in items])
     assessments = ASSESSMENTS.select(connection, of_results)
-    about_all = (bool(settled), bool(removed), bool(corrected))
-    return StudyFacts(*about_all, items, deliveries, assessments)
+    settled = study is not None and study.settled_images > 0
+    about_all = (settled, bool(removed), bool(corrected))
+    waits = (study.reason, study.patience) if study else ("", 0.0)
+    return StudyFacts(*about_all, items, deliveries, assessments, obstacle, *waits)
 
 
 def note(connection: sa.Connection, study_uid: str, said: StudyIdentifiers) -> None:

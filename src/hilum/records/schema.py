@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hilum.errors import OtherVersionError
 from hilum.records import tables
 
-HEAD = "0024"  # the newest file of migrations/versions
+HEAD = "0025"  # the newest file of migrations/versions
 LOCK = 0x48494C55  # any number; every process that changes the tables takes the lock of this one
 
 VERSION = sa.Table(  # as Alembic keeps it

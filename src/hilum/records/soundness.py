@@ -1,7 +1,6 @@
 """Whether our database is there, whole, writable and as new as what lies on disk beside it.
 
-It is looked at before the service starts anything; while it runs, the supervisor sees within a
-second that the file was deleted or replaced. What is wrong is said in one line, with the cure.
+It is looked at before the service starts. What is wrong is said in one line, with the cure.
 """
 
 import shlex
@@ -10,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from hilum.config.site import Site
+from hilum.config.site import ENGINE, RECORDS, Site
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.records.copies import Copies, newest_event
 from hilum.records.database import DAMAGED
 from hilum.records.schema import Transact
 from hilum.wording import counted
-
-RECORDS, ENGINE = "hilum.db", "engine.db"
 
 
 def require_present(site: Site) -> None:
@@ -92,28 +89,6 @@ def require_writable(file: Path) -> None:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise RecordsUnusable(f"{file} is read-only: {_made_writable(file)}") from error
-
-
-class Files:
-    """The files of our databases, as they were when the service started."""
-
-    def __init__(self, site: Site) -> None:
-        self._paths = () if site.database else (site.data / RECORDS, site.data / ENGINE)
-        self._known: dict[Path, int] = {}
-
-    def require_same(self) -> None:
-        """Raise `RecordsUnusable` if one of them was deleted or replaced since."""
-        for path in self._paths:
-            try:
-                found = path.stat().st_ino
-            except FileNotFoundError:
-                found = 0
-            if self._known.get(path, found) != found:
-                text = f"{path} was deleted or replaced while Hilum ran, so it has stopped"
-                text = f"{text}: {RECOVER}"
-                raise RecordsUnusable(f"{text}; then start it again")
-            if found:
-                self._known[path] = found
 
 
 def _made_writable(file: Path) -> str:

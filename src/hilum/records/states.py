@@ -82,6 +82,7 @@ REACHED_FROM = {
 class StudyState(StrEnum):
     """How a study stands: as its workitem that most needs somebody; those come first here."""
 
+    UNJUDGED = "cannot be judged"  # a rule cannot look at it: its module, the machine, an error
     PARKED = "parked"
     HELD = "held"  # or a person has to decide on corrected patient data
     FAILED = "failed"
@@ -99,6 +100,20 @@ class StudyState(StrEnum):
     def urgency(self) -> int:
         """The greater, the more it needs somebody."""
         return len(StudyState) - list(StudyState).index(self)
+
+
+class StudyWait(StrEnum):
+    """What keeps an open study from being decided on."""
+
+    IMAGES = "images"  # more may come: it is decided on after a while of silence
+    MODULE = "module"  # one that a rule asks for cannot be used: somebody has to mend it
+    MACHINE = "machine"  # it lacks something, such as memory: tried again every half minute
+    MISTAKE = "mistake"  # an error came up, of a module or of ours: tried again every hour
+
+    @property
+    def is_for_images(self) -> bool:
+        """Whether it ends by itself, as it does for every study."""
+        return self is StudyWait.IMAGES
 
 
 class StudyOrder(StrEnum):
@@ -219,7 +234,8 @@ class EventKind(StrEnum):
     RELEASED = "released"  # a sender closed its association; or a person had results sent again
     ABORTED = "aborted"  # an association broke off
     LATE = "late"  # images came after others of the study had been removed
-    UNREADABLE = "unreadable"  # the study cannot be judged
+    UNREADABLE = "unreadable"  # an error came up while the study was judged
+    UNJUDGED = "cannot be judged"  # a module or the machine lacks something
     COMPLETE = "complete"  # there is enough to decide
     SERIES = "series"  # what was decided about one series
     IDENTITY = "identity"  # whose the images are
@@ -263,6 +279,7 @@ class RequestAction(StrEnum):
     RELEASE = "release"
     RESEND = "resend"
     RETRY = "retry"
+    BEGIN = "begin"  # have an analysis that waits begin before all others
     CANCEL = "cancel"
     DECIDE = "decide"
     WITHDRAW = "withdraw"

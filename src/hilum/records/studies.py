@@ -1,6 +1,6 @@
 """The studies of which images came, and those whose images a rule has removed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -8,15 +8,23 @@ from hilum.records import events, listing, tables
 from hilum.records.database import Database
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.models.studies import Removal, Study
+from hilum.records.real import is_real
 from hilum.records.rows import Rows, insert, select
-from hilum.records.states import EventKind, WorkitemState
+from hilum.records.states import EventKind, StudyWait, WorkitemState
+from hilum.wording import NOT_JUDGED
 
 study = tables.study.c
 removal = tables.removal.c
 
-# Those of which a workitem is under way, or waits for a person.
+# Those that wait for something else than images: see `Study.waits_for`.
+_gone = sa.exists().where(removal.study_uid == study.study_uid)
+IS_UNJUDGED = sa.and_(study.settled_images == 0, study.reason.startswith(NOT_JUDGED), ~_gone)
+# Those, and those of which a workitem is under way, or waits for a person.
 _OPEN = [state for state in WorkitemState if not state.final]
-_UNFINISHED = sa.select(tables.workitem.c.study_uid).where(tables.workitem.c.state.in_(_OPEN))
+_UNFINISHED = sa.union(
+    sa.select(tables.workitem.c.study_uid).where(tables.workitem.c.state.in_(_OPEN)),
+    sa.select(study.study_uid).where(IS_UNJUDGED),
+)
 
 
 class StudyRecords:
@@ -73,15 +81,20 @@ class StudyRecords:
         number = sa.func.count().label("number")
         query = sa.select(number).select_from(tables.study)
         if unfinished:
-            query = sa.select(number).select_from(_UNFINISHED.distinct().subquery())
+            query = sa.select(number).select_from(_UNFINISHED.subquery())
         (row,) = select(self._database, query)
         return int(row.number)
 
     def totals(self) -> tuple[int, int]:
-        """How many studies there are, and how many images of them."""
+        """How many studies there are, and how many images of them; without what was made up."""
         sums = [sa.func.count().label("number"), sa.func.sum(study.images).label("images")]
-        (row,) = select(self._database, sa.select(*sums).select_from(tables.study))
+        query = sa.select(*sums).where(is_real(study.study_uid))
+        (row,) = select(self._database, query)
         return int(row.number), int(row.images or 0)
+
+    def unjudged(self) -> list[Study]:
+        """Those that wait for something else than images, the longest first."""
+        return self._rows.find(IS_UNJUDGED, order_by=study.last_at)
 
     def ending(self, ending: str) -> list[str]:
         """UIDs that end so."""
@@ -117,14 +130,20 @@ class StudyRecords:
         """
         values = {"images": images, "last_at": last_at, "settled_images": settled_images}
         about = {"reason": reason, "patience": patience}
+        here = study.study_uid == study_uid
 
         def note(connection: sa.Connection) -> None:
-            self._rows.update(connection, study.study_uid == study_uid, **values, **about)
+            before = _told(self._rows.select(connection, here))
+            self._rows.update(connection, here, **values, **about)
+            after = _told(self._rows.select(connection, here))
             listing.follow(connection, study_uid, last_at)
             if identifiers:
                 listing.note(connection, study_uid, identifiers)
-            if identifiers or settled_images:  # in between, its state does not change
+            if identifiers or settled_images or after != before:  # in between, its line stays
                 listing.refresh(connection, study_uid)
+            for wait in after.keys() - before.keys():
+                if wait in (StudyWait.MODULE, StudyWait.MACHINE):
+                    events.write(connection, study_uid, EventKind.UNJUDGED, reason)
 
         self._database.transact(note)
 
@@ -169,3 +188,8 @@ class StudyRecords:
             listing.refresh(connection, study_uid)
 
         self._database.transact(forget)
+
+
+def _told(found: Iterable[Study]) -> dict[StudyWait | None, str]:
+    """What a study waits for, and why; of none, nothing."""
+    return {one.waits_for: one.reason for one in found}

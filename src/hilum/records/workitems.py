@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
-from hilum.records.models.workitems import PutBack, Workitem, WorkitemOutline
-from hilum.records.rows import Rows, insert, select
+from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
+from hilum.records.real import is_real
+from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
+    UNFINISHED,
     EventKind,
     WorkitemKind,
     WorkitemState,
@@ -72,7 +74,24 @@ class WorkitemRecords:
 
     def held_because(self, beginnings: Iterable[str]) -> list[str]:
         """UIDs of the studies that are held for a reason with one of these beginnings."""
-        reasons = sa.or_(*(workitem.reason.startswith(text) for text in beginnings))
+        return self._held_where(_begins_with(beginnings))
+
+    def held_otherwise(self, beginnings: Iterable[str]) -> list[str]:
+        """UIDs of the studies that are held for a reason with none of these beginnings."""
+        return self._held_where(~_begins_with(beginnings))
+
+    def failed_untold(self) -> list[str]:
+        """UIDs of the studies of which an analysis failed that no destination was told of.
+
+        Without what another run has replaced.
+        """
+        is_owed = sa.exists().where(tables.delivery.c.workitem_id == workitem.id)
+        query = sa.select(workitem.study_uid).where(
+            workitem.state == WorkitemState.FAILED, workitem.superseded_by.is_(None), ~is_owed
+        )
+        return [row.study_uid for row in select(self._database, query.distinct())]
+
+    def _held_where(self, reasons: Condition) -> list[str]:
         query = sa.select(workitem.study_uid).where(workitem.state == WorkitemState.HELD, reasons)
         return [row.study_uid for row in select(self._database, query.distinct())]
 
@@ -99,30 +118,53 @@ class WorkitemRecords:
     def newest_of(
         self, module: str, since: float, states: Iterable[WorkitemState], most: int
     ) -> list[WorkitemOutline]:
-        """The newest workitems of a module in one of `states`, made after `since`."""
+        """The newest workitems of a module in one of `states`, made after `since`.
+
+        Without those of studies that were made up: most modules refuse these.
+        """
         return self._outlines.find(
             workitem.module == module,
+            is_real(workitem.study_uid),
             workitem.created > since,
             workitem.state.in_(states),
             order_by=workitem.created.desc(),
             limit=most,
         )
 
-    def oldest_in_state(self, state: WorkitemState, without: Collection[str] = ()) -> float | None:
-        """When the oldest of the workitems in a state was made; None if there is none.
+    def waiting(self, without: Collection[str] = ()) -> list[WaitingAnalyses]:
+        """The analyses that have not begun, by rule and hours.
 
         Those of the modules `without` do not count, nor those that wait for a server.
         """
-        counts = (workitem.state == state, workitem.failure.is_(None))
-        query = sa.select(sa.func.min(workitem.created).label("at")).where(*counts)
-        (row,) = select(self._database, query.where(workitem.module.not_in(without)))
-        return None if row.at is None else float(row.at)
+        counts = (workitem.state == WorkitemState.SCHEDULED, workitem.failure.is_(None))
+        is_free = sa.or_(workitem.at_once, workitem.asked)
+        hours = sa.func.coalesce(workitem.rule["hours"].as_string(), "")
+        each = (
+            sa.select(
+                sa.case((is_free, ""), else_=workitem.rule_key).label("rule_key"),
+                sa.case((is_free, ""), else_=hours).label("hours"),
+                workitem.created,
+            )
+            .where(*counts, workitem.module.not_in(without))
+            .subquery()
+        )
+        found = (sa.func.min(each.c.created).label("oldest"), sa.func.count().label("number"))
+        by = (each.c.rule_key, each.c.hours)
+        rows = select(self._database, sa.select(*by, *found).group_by(*by))
+        return [WaitingAnalyses(row.rule_key, row.hours, row.oldest, row.number) for row in rows]
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
-        """The number of workitems of each module in each state."""
+        """The number of workitems of each module in each state; without what was made up."""
+        return self._counts(is_real(workitem.study_uid))
+
+    def unfinished(self) -> dict[tuple[str, WorkitemState], int]:
+        """The same of all that wait for a worker, or have one, whatever they are of."""
+        return self._counts(workitem.state.in_(UNFINISHED))
+
+    def _counts(self, which: Condition) -> dict[tuple[str, WorkitemState], int]:
         columns = (workitem.module, workitem.state)
-        query = sa.select(*columns, sa.func.count().label("number")).group_by(*columns)
-        rows = select(self._database, query)
+        query = sa.select(*columns, sa.func.count().label("number")).where(which)
+        rows = select(self._database, query.group_by(*columns))
         return {(row.module, WorkitemState(row.state)): row.number for row in rows}
 
     def without_subjects(self, study_uid: str = "") -> list[str]:
@@ -208,6 +250,23 @@ class WorkitemRecords:
         """Forget why its module failed, because it runs anew."""
         self._rows.change(workitem.id == workitem_id, failure=None)
 
+    def begin_at_once(self, item: Workitem, text: str) -> bool:
+        """Have it begin first, and whatever its hours are; False if it has begun, or is to already.
+
+        `text` says why.
+        """
+        waits = (workitem.state == WorkitemState.SCHEDULED, ~workitem.at_once)
+
+        def begin(connection: sa.Connection) -> bool:
+            ours = (workitem.id == item.id, *waits)
+            if not self._rows.update(connection, *ours, at_once=True, reason=text):
+                return False
+            events.write(connection, item.study_uid, EventKind.SCHEDULED, text, item.id)
+            listing.refresh(connection, item.study_uid)
+            return True
+
+        return self._database.transact(begin)
+
     def put_back_by_module(self) -> dict[str, list[PutBack]]:
         """Those that wait because a server is away, the oldest first."""
         waiting = workitem.state == WorkitemState.SCHEDULED
@@ -273,3 +332,7 @@ class WorkitemRecords:
             .returning(column)
         )
         return self._database.transact(lambda c: int(c.execute(statement).scalar_one()))
+
+
+def _begins_with(beginnings: Iterable[str]) -> Condition:
+    return sa.or_(*(workitem.reason.startswith(text) for text in beginnings))

@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -14,8 +15,7 @@ from hilum.errors import RecordsUnusable
 from hilum.logs import configure_logging
 from hilum.processes.process import die_with_parent
 from hilum.records import Records, records_url
-
-UNUSABLE = 74  # exit status (EX_IOERR of sysexits.h): our database is damaged or gone
+from hilum.service.roles import UNUSABLE
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,18 @@ def open_records(site: Site, patience: float = math.inf) -> Records:
 def _end(error: RecordsUnusable) -> NoReturn:
     log.critical("%s", error)
     os._exit(UNUSABLE)
+
+
+def also_at(number: signal.Signals, call: Callable[[], None]) -> None:
+    """Have the signal `number` `call`, too, after what it does already."""
+    before = signal.getsignal(number)
+
+    def both(received: int, frame: FrameType | None) -> None:
+        if callable(before):
+            before(received, frame)
+        call()
+
+    signal.signal(number, both)
 
 
 def begin(data: Path) -> threading.Event:

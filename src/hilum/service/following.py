@@ -12,7 +12,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
-from hilum.checking import check_change
 from hilum.config import site_in
 from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.masking import masked
@@ -42,6 +41,8 @@ class CheckedText:
 
 def check_text(file: SettingsFile, running: Site, roles: Collection[Role]) -> CheckedText:
     """What `file` says, checked as at a start, and against what cannot change as Hilum runs."""
+    from hilum.checking import check_change  # the parent needs nothing of it
+
     text = ""
     try:
         text = file.read().text

@@ -1,6 +1,7 @@
 """The gateway: assembly, routing, delivery. One place decides."""
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Iterable
@@ -45,14 +46,16 @@ from hilum.processes.hints import (
 )
 from hilum.records import Records
 from hilum.records.copies import Keeper
-from hilum.service.beginning import begin, open_records
+from hilum.records.new_writes import NewWrites
+from hilum.service.beginning import also_at, begin, open_records
 from hilum.study.flow import Flow
 from hilum.study.identifying import note_older
 
 SWEEP_SECONDS = 60.0
-TURN_SECONDS = 0.05  # while something is going on
-IDLE_SECONDS = 0.25  # hints end it at once
-COPY_SECONDS = 1.0  # between two looks for what changed in the records
+TURN_SECONDS = 0.05  # while files are compared or removed
+SHORTEST_SECONDS = 0.01  # before an open study is looked at once more
+IDLE_SECONDS = 2.0  # hints and signals end it at once
+COPY_SECONDS = 1.0  # between two looks whether anything was written to the records
 MORE_SECONDS = 0.05  # while there is much to copy, as after an update
 
 log = logging.getLogger(__name__)
@@ -63,8 +66,9 @@ def run_gateway(site: Site) -> None:
     stop = begin(site.data)
     records = open_records(site)
     gateway = Gateway(site, records)
+    also_at(signal.SIGTERM, gateway.wake)
     while not stop.is_set():
-        gateway.turn(TURN_SECONDS if gateway.is_busy else IDLE_SECONDS)
+        gateway.turn(gateway.rest_seconds)
     gateway.stop()
 
 
@@ -97,17 +101,24 @@ class Gateway:
         self._fetches = Fetches(site, records, flow.inbox)
         self._fetches.start()
         start_performers(site, records)
-        self._updates = PatientUpdatesTaken(flow)
+        self._updates = PatientUpdatesTaken(flow, on_news=self.wake)
         self._updates.start()
+        self._changes = NewWrites(records.database)
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
 
     @property
-    def is_busy(self) -> bool:
-        """Whether there is more to do soon, also without a hint."""
-        flow = self._flow
-        return flow.arrivals.are_open or flow.corrections.is_busy or self._retention.is_busy
+    def rest_seconds(self) -> float:
+        """How long there is nothing to do without a hint, in s."""
+        if self._flow.corrections.is_busy or self._retention.is_busy:
+            return TURN_SECONDS
+        due = self._flow.arrivals.next_due - self._flow.clock()
+        return min(max(due, SHORTEST_SECONDS), IDLE_SECONDS)
+
+    def wake(self) -> None:
+        """Have the turn under way wait no longer."""
+        self._hints.wake()
 
     def turn(self, patience: float) -> None:
         """Wait up to `patience` seconds for hints, follow them, do what is due."""
@@ -148,10 +159,16 @@ class Gateway:
 
         It has a thread of its own: each copy is fsynced, and no decision waits for that.
         """
+        is_due = False
         while True:
             more = False
-            with going_on("copies of the records", log):
-                more = self._keeper.follow()
+            if self._changes.are_there():
+                is_due = True
+                if self._flow.site.database:  # perhaps by a worker elsewhere, who cannot wake it
+                    self._flow.outbox.wake()
+            if is_due:
+                with going_on("copies of the records", log):
+                    more = is_due = self._keeper.follow()
             time.sleep(MORE_SECONDS if more else COPY_SECONDS)
 
     def _sweep(self) -> None:

@@ -6,7 +6,7 @@ Their parent does not (`supervisor.py`): it runs nothing of it. To load it would
 
 from collections.abc import Callable
 
-from hilum.service import following, tasks  # noqa: F401 - they, too, are needed after a fork
+from hilum.service import following, readiness, tasks  # noqa: F401 - they, too, are needed after a fork
 from hilum.service.console import show
 from hilum.service.gateway import run_gateway
 from hilum.service.receiver import receive

@@ -4,6 +4,7 @@ import signal
 from enum import StrEnum
 
 PROCESSES = "hilum.service.processes"  # what the fork server imports before it forks them
+UNUSABLE = 74  # exit status (EX_IOERR of sysexits.h): our database is damaged or gone
 FINISH = signal.SIGUSR1  # tells a worker to end after the analysis that runs
 
 

@@ -12,18 +12,14 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import closing
-from functools import partial
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
-from hilum.checking import check_for
 from hilum.config import site_in
 from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.site import Site
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.logs import also_logging
-from hilum.people.entrance import address_of
-from hilum.privacy import make_private
 from hilum.processes.deaths import Death, note_death
 from hilum.processes.hints import Died, HintSender, gateway_address
 from hilum.processes.process import (
@@ -32,19 +28,16 @@ from hilum.processes.process import (
     renew_fork_server,
     wake_fork_server,
 )
-from hilum.records import Records, records_url
-from hilum.records.executors import DEAD_SECONDS
-from hilum.records.migrations import upgrade
-from hilum.records.soundness import Files, require_as_new, require_present, require_whole
-from hilum.service.beginning import UNUSABLE
+from hilum.service.database_files import DatabaseFiles
 from hilum.service.following import Follower
 from hilum.service.preflight import alone_in, require_free_ports
-from hilum.service.roles import FINISH, PROCESSES, Role
+from hilum.service.preparing import prepare
+from hilum.service.roles import FINISH, PROCESSES, UNUSABLE, Role
 from hilum.service.tasks import Task, tasks
 
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
-WAKE_SECONDS = 2.0
+RENEWED_SECONDS = 2.0  # between two looks whether there is a fork server again
 LOOK_SECONDS = 0.25  # at processes that are dead and wait for their pause to end
 IDLE_SECONDS = 0.5
 EVERY_ROLE = tuple(Role)
@@ -65,18 +58,11 @@ class Supervisor:
         said: SettingsText | None = None,
     ) -> None:
         self._context = fork_server(preload=PROCESSES)  # before a check has one begun for modules
-        check_for(site, has_console=Role.CONSOLE in roles)
+        prepare(self._context, site, roles)
         self.site = site
         self.roles = roles
         self._file = said.file if said else None
-        make_private(site.data)
-        require_present(site)
-        require_whole(site)
-        # before several processes want the tables
-        prepare = partial(upgrade, dead_seconds=DEAD_SECONDS)
-        with closing(Records(records_url(site), prepare=prepare)) as records:
-            require_as_new(records.database.transact, site.data)
-        self._files = Files(site)
+        self._files = DatabaseFiles(site)
         self._tasks = self._tasks_for(site)
         self._follower = Follower(self._context, said, site, roles) if said else None
         self._leaving: dict[str, float] = {}  # until when each may take to end in order
@@ -154,6 +140,8 @@ class Supervisor:
     def _replace_dead(self, name: str, process: BaseProcess) -> None:
         """Start what has died, after a pause where it dies again and again."""
         if process.exitcode == UNUSABLE:
+            from hilum.records.soundness import require_whole  # not as long as all is well
+
             require_whole(self.site)
             raise RecordsUnusable(f"{name} found the database damaged: {RECOVER}")
         now = time.monotonic()
@@ -197,9 +185,11 @@ class Supervisor:
 
     def _keep_awake(self) -> None:
         """Continue a stopped fork server, which would let us wait for every answer."""
-        while not self._stopped.wait(WAKE_SECONDS):
+        while not self._stopped.is_set():
             if wake_fork_server():
                 log.warning("somebody has stopped the fork server; it goes on")
+            else:
+                self._stopped.wait(RENEWED_SECONDS)
 
     def _start(self, name: str) -> None:
         task = self._tasks[name]
@@ -234,11 +224,12 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
         log.info("listening as %s on %s:%d", receiver.ae_title, receiver.host, receiver.port)
     if Role.CONSOLE in supervisor.roles:
         how = "; `hilum console` prints a link that opens it" if site.console.is_local else ""
-        log.info("console on %s%s", address_of(site), how)
+        log.info("console on %s%s", site.console.address, how)
     try:
         while not stop.is_set():
             supervisor.wait()
-            supervisor.check()
+            if not stop.is_set():  # else what has ended was told to, as we were
+                supervisor.check()
     except RecordsUnusable as error:
         log.critical("%s", error)
         raise

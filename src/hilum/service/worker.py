@@ -13,11 +13,14 @@ from hilum.errors import HilumError
 from hilum.hosts.discovery import installed_modules
 from hilum.hosts.place import Place
 from hilum.processes.hints import HintReceiver
-from hilum.service.beginning import begin, open_records
+from hilum.records.database import Database
+from hilum.records.new_writes import NewWrites
+from hilum.service.beginning import also_at, begin, open_records
 from hilum.service.roles import FINISH
 from hilum.study.flow import Flow
 
-TURN_SECONDS = 0.5
+TURN_SECONDS = 2.0  # hints and signals end it at once
+FINISHING_SECONDS = 0.1  # between two looks whether the last run has ended
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +38,19 @@ def work(site: Site, address: Path | None) -> None:
     start_modules(flow)
     durable.launch(durable.engine_url(site), pulse.executor)
     hints = HintReceiver(address) if address else None
-    poller = durable.listen(durable.IDLE_SECONDS if hints else durable.POLLING_SECONDS)
+    pace = durable.IDLE_SECONDS if hints else durable.POLLING_SECONDS
+    poller = durable.listen(pace, NewWrites(Database(durable.engine_url(site))).are_there)
+    if hints:
+        for number in (signal.SIGTERM, FINISH):
+            also_at(number, hints.wake)
     while not stop.is_set() and not (finish.is_set() and poller.is_done):
         pulse.beat()
         if finish.is_set():
             poller.finish()
+        patience = FINISHING_SECONDS if finish.is_set() else TURN_SECONDS
         if hints is None:
-            stop.wait(TURN_SECONDS)
-        elif hints.receive(timeout=TURN_SECONDS):
+            stop.wait(patience)
+        elif hints.receive(patience):
             poller.wake()
     # Nothing is stopped in order: a running analysis would look failed. The kernel ends the modules
     # with us, and whoever comes next takes the unfinished work over.

@@ -64,6 +64,20 @@ class Arrival:
         if association:
             self.associations.add(association)
 
+    def meet_clock(self, now: float) -> None:
+        """Count what is stamped later than `now` as of now.
+
+        The clock was set back, or that of another machine is ahead: silence would be waited for
+        until ours has come so far.
+        """
+        if max(self.last, self.last_review) <= now:
+            return
+        self.changed = self.changed or self.last_review > now
+        self.last_review = min(self.last_review, now)
+        self.last = min(self.last, now)
+        for uid, at in self.last_of_series.items():
+            self.last_of_series[uid] = min(at, now)
+
     def count(self, series_uid: str, images: int) -> None:
         """Note how many images of `series_uid` the archive has; the number may change."""
         self.counted[series_uid] = images

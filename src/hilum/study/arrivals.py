@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import assert_never
 
@@ -68,14 +69,16 @@ class Arrivals:
         """Whether the study holds images that are not decided on yet."""
         return study_uid in self._open
 
-    @property
-    def are_open(self) -> bool:
-        """Whether any study holds images that are not decided on yet."""
-        return bool(self._open)
-
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
-        return [arrival for arrival in self._open.values() if is_due(arrival, now)]
+        for arrival in self._open.values():
+            arrival.meet_clock(now)
+        return [arrival for arrival in self._open.values() if due_at(arrival) <= now]
+
+    @property
+    def next_due(self) -> float:
+        """When the first look at an open study is due, in s since 1970; infinite if none is."""
+        return min(map(due_at, self._open.values()), default=inf)
 
     def take(self, hint: Arriving) -> None:
         """Follow one hint of the receiver or of a source."""
@@ -319,14 +322,13 @@ def _identifiers(arrival: Arrival, is_settled: bool) -> StudyIdentifiers | None:
     return identifiers_of(some, arrival.decided)
 
 
-def is_due(arrival: Arrival, now: float) -> bool:
-    """Whether a look at the study may decide something, and is worth what it costs."""
+def due_at(arrival: Arrival) -> float:
+    """When a look at the study may decide something, and is worth what it costs."""
     if not arrival.last:
-        return False
+        return inf
     if not arrival.changed:
-        return now >= arrival.next_review
+        return arrival.next_review
     pause = min(max(REVIEW_SECONDS, arrival.review_seconds / REVIEW_SHARE), LONGEST_FLOW)
-    if now >= arrival.last_review + pause:
-        return True
+    in_flow = arrival.last_review + pause
     stopped = arrival.last + PAUSE_SECONDS
-    return now >= stopped > arrival.last_review
+    return min(in_flow, stopped) if stopped > arrival.last_review else in_flow

@@ -127,7 +127,7 @@ def _without_the_best(
     what = f"{gap.name}: {gap.stack.problem}" if gap else missing or "no matching series"
     if silence < patience:
         is_meant = bool(gap or missing)
-        return Wait.until(patience, silence, f"waiting for more images, {what}", is_meant)
+        return Wait.until(patience, silence, what, is_meant)
     if selection.complete:
         return None
     if gap:

@@ -12,6 +12,7 @@ from hilum.records import Records
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RESULT, WorkitemState
 from hilum.study.assembly import RuleDecision, Run, Wait
+from hilum.study.hours import OpenHours
 from hilum.summary import refusal_in
 
 PATIENCE_SECONDS = 3600.0  # after which a run begins without findings that have not come
@@ -23,7 +24,8 @@ Files = Mapping[str, tuple[str, ...]]  # as `Workitem.inputs`
 class Composition:
     """Which runs are given the findings of which others; `named` are those that modules name.
 
-    `folder_of` gives the folder with the results of a run, `clock` the time in s since 1970.
+    `folder_of` gives the folder with the results of a run, `clock` the time in s since 1970, and
+    `hours` when runs may begin.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class Composition:
         folder_of: Callable[[str], Path],
         named: Mapping[str, Mapping[str, FindingsOf]],
         clock: Callable[[], float],
+        hours: OpenHours,
     ) -> None:
+        self._hours = hours
         self._records = records
         self._folder = folder_of
         self._named = {name: given for name, given in named.items() if given}
@@ -59,7 +63,7 @@ class Composition:
             return decision
         for other, its in pairs:
             if other.module in named and isinstance(its, Wait):
-                what = f"waiting for {other.module}: {its.what}"
+                what = f"for {other.module}, {its.what}"
                 return Wait(its.seconds, what, its.silence, its.patience, its.has_series)
         return decision
 
@@ -101,13 +105,14 @@ class Composition:
     def waits(self, item: Workitem) -> bool:
         """Whether `item` has not begun, because findings that it is to be given are not there yet.
 
-        It waits no longer than `PATIENCE_SECONDS`.
+        It waits no longer than `PATIENCE_SECONDS` after all of those may begin.
         """
         if item.state is not WorkitemState.SCHEDULED or not item.used:
             return False
-        if self._clock() - item.created > PATIENCE_SECONDS:
-            return False
-        return any(run.state in UNFINISHED for run in self._runs(item).values())
+        now = self._clock()
+        runs = [run for run in self._runs(item).values() if run.state in UNFINISHED]
+        since = max([item.created, *(self._hours.since(run, now) for run in runs)])
+        return bool(runs) and now - since <= PATIENCE_SECONDS
 
     def waiting_for(self, item: Workitem) -> Iterator[Workitem]:
         """The workitems that are to be given the findings of `item`, and have not begun."""

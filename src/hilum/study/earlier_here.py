@@ -102,9 +102,10 @@ class EarlierHere:
         """
         key = (study_uid, rule.key)
         if isinstance(decision, Run) and self.is_coming(rule, decision.selection):
-            waited = now - self._since.setdefault(key, now)
+            self._since[key] = min(now, self._since.get(key, now))  # the clock may be set back
+            waited = now - self._since[key]
             if waited < rule.give_up_seconds:
-                return Wait(1.0, "waiting for an earlier exam", waited, rule.give_up_seconds)
+                return Wait(1.0, "an earlier exam", waited, rule.give_up_seconds)
         self._since.pop(key, None)
         return decision
 

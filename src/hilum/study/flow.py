@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from hilum.comparison import Comparison
@@ -86,9 +87,8 @@ class Flow(durable.Workflows):
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
         named = {name: needs_of(module) for name, module in modules.items()}
-        of_rules = frozenset(rule.key for rule in site.rule)
         self.workitems = Workitems(
-            records, self.inbox, site.data, self.facts, named, clock, of_rules
+            records, self.inbox, site.data, self.facts, named, clock, site.rule
         )
         self.own, self.composition = self.workitems.own, self.workitems.composition
         self.arrivals = Arrivals(self.inbox, records, self.own, clock)
@@ -193,6 +193,8 @@ class Flow(durable.Workflows):
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
         why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"
+        if waits := self.workitems.hours.told(item, self.clock()):
+            item, why = replace(item, reason=waits), f"{why}; it {waits}"
         lines = [
             (EventKind.COMPLETE, run.reason),
             *verdicts_of(run.selection),

@@ -31,6 +31,7 @@ from hilum.records.states import (
     ARRIVED,
     OWED,
     PARKED,
+    UNSETTLED,
     DeliveryState,
     PausedKind,
     WorkitemKind,
@@ -43,7 +44,6 @@ from hilum.study.workitems import Workitems
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
 CALL_AGAIN_SECONDS = 3.0  # between two calls to a destination that is unreachable
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
-LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 NOTES = {
     WorkitemKind.WITHDRAWAL: "a note that takes a result back",
     WorkitemKind.ASSESSMENT: "a note on what a reader said of a result",
@@ -128,7 +128,7 @@ class Outbox:
         A destination that a person has paused is left alone. Others do not wait for it.
         """
         if self._records.pauses.get(PausedKind.DESTINATION, settings.name):
-            return self._longest
+            return IDLE_SECONDS
         if (pause := self._standings.held_seconds(settings.name)) > 0:
             return pause
         unreachable = self._standings.is_still_unreachable(settings)
@@ -150,12 +150,13 @@ class Outbox:
         return 0.0 if answers else CALL_AGAIN_SECONDS
 
     def _needless(self, item: Workitem, delivery: Delivery, in_order: bool) -> str:
-        """Why a delivery is not made any more; "" if it is."""
+        """Why a delivery is not made any more; "" if it is, or if a person may still release it."""
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
             return TAKEN_BACK
         if item.kind is WorkitemKind.ASSESSMENT and item.about:
             of_result = self._records.deliveries.one(item.about, delivery.destination)
-            if of_result.state not in ARRIVED:
+            awaited = UNSETTLED if delivery.state in PARKED else ()
+            if of_result.state not in (*ARRIVED, *awaited):
                 return "not sent, because the result that it is about did not arrive there"
             if self._came_too_late(item.about, delivery, in_order):
                 return TAKEN_BACK
@@ -171,7 +172,8 @@ class Outbox:
             return False
         notes = self._records.deliveries.of_workitem(withdrawal_uid(item.id))
         still_comes = (one for one in notes if one.destination == note.destination)
-        return not (in_order and any(one.state in OWED for one in still_comes))
+        is_on_its_way = in_order and note.state in OWED
+        return not (is_on_its_way and any(one.state in OWED for one in still_comes))
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -260,13 +262,17 @@ class Outbox:
     def settle(self, workitem_id: str) -> None:
         """Work out the state of a written workitem from its deliveries.
 
-        Also called for all of them by the sweep: a crash may have come before it.
+        Also called for all of them by the sweep: a crash may have come before it. What is parked
+        and has become needless waits for nobody.
         """
-        deliveries = self._records.deliveries.of_workitem(workitem_id)
         item = self._records.workitems.one(workitem_id)
+        for parked in self._records.deliveries.parked_of(workitem_id):
+            if needless := self._needless(item, parked, parked.destination in self._site.in_order):
+                self._records.deliveries.note_cancelled(parked, needless)
+        deliveries = self._records.deliveries.of_workitem(workitem_id)
         set_state = self._records.moves.set_state
-        if parked := [d for d in deliveries if d.state in PARKED]:
-            reason = ", ".join(f"{d.destination} ({d.state})" for d in parked)
+        if waiting := [d for d in deliveries if d.state in PARKED]:
+            reason = ", ".join(f"{d.destination} ({d.state})" for d in waiting)
             if (item.state, item.reason) != (WorkitemState.PARKED, reason):
                 set_state(workitem_id, WorkitemState.PARKED, reason)
             return
@@ -284,13 +290,8 @@ class Outbox:
         """Seconds until something is due at a destination, if nobody wakes us before."""
         next_due = self._records.deliveries.next_due(settings.name, settings.in_order)
         if next_due is None:
-            return self._longest
-        return min(max(next_due - self._clock(), 0.0), self._longest)
-
-    @property
-    def _longest(self) -> float:
-        """Seconds until a destination is looked at again, whatever there is to do."""
-        return LOOK_SECONDS if self._site.database else IDLE_SECONDS
+            return IDLE_SECONDS
+        return min(max(next_due - self._clock(), 0.0), IDLE_SECONDS)
 
     # In threads -----------------------------------------------------------------------------------
 

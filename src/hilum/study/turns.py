@@ -42,8 +42,8 @@ class Turns:
     def hand_over(self, item: Workitem, analyse: Callable[[str], None]) -> None:
         """Have a worker call `analyse` with the id of `item`, unless it has to wait.
 
-        It waits while a person has disabled its module, for findings of another one, and for a
-        server that is away.
+        It waits while a person has disabled its module, for the hours of its rule, for findings of
+        another one, and for a server that is away.
         """
         if self.waits(item) or self._away.holds(item):
             return
@@ -53,19 +53,33 @@ class Turns:
             if self._records.workitems.one(item.id).state not in UNFINISHED:
                 return  # it has ended meanwhile
             launch = self._records.workitems.count_launch(item.id)
-        priority = durable.PRIORITIES[item.rule.priority]
+        priority = durable.PRIORITIES["STAT" if item.at_once else item.rule.priority]
         self._engine.enqueue(durable.ANALYSE, analyse, f"{item.id}.{launch}", item.id, priority)
         wake_workers(self._data)
 
     def waits(self, item: Workitem) -> bool:
-        """Whether a person has disabled its module before it began, or other findings are to come.
+        """Whether it has not begun, and a person has disabled its module, it is not the time of the
+        day for it, or other findings are to come.
 
         What has begun is finished.
         """
         if item.state is not WorkitemState.SCHEDULED:
             return False
+        if self._workitems.hours.waits(item, self._clock()):
+            return True
         disabled = self._records.pauses.get(PausedKind.MODULE, item.module)
         return disabled is not None or self._composition.waits(item)
+
+    def begin_first(self, item: Workitem, why: str) -> bool:
+        """Have `item` begin before others, and at any hour; False if it has begun or is to already.
+
+        `why` follows "because".
+        """
+        if not self._records.workitems.begin_at_once(item, f"begins first, because {why}"):
+            return False
+        self._engine.hasten(f"{item.id}.{item.launch}", durable.PRIORITIES["STAT"])
+        self._hints.send(Ready(item.id))
+        return True
 
     # In a worker ----------------------------------------------------------------------------------
 
@@ -132,14 +146,6 @@ class Turns:
         """
         if urgent:
             for other in self._records.workitems.of_study(item.study_uid):
-                self._hasten(other, f"{item.module} calls the study urgent")
+                self.begin_first(other, f"{item.module} calls the study urgent")
         for other in self._composition.waiting_for(item):
             self._hints.send(Ready(other.id))
-
-    def _hasten(self, item: Workitem, why: str) -> None:
-        """Have `item` begin before others, if it waits for a worker."""
-        if item.state is not WorkitemState.SCHEDULED:
-            return
-        if self._engine.hasten(f"{item.id}.{item.launch}", durable.PRIORITIES["STAT"]):
-            text = f"begins first, because {why}"
-            self._records.events.add(item.study_uid, EventKind.SCHEDULED, text, item.id)

@@ -30,6 +30,7 @@ from hilum.study.arrival import Arrival
 from hilum.study.assembly import Hold, NotApplicable, Run
 from hilum.study.composing import Composition
 from hilum.study.earlier_here import EarlierHere
+from hilum.study.hours import OpenHours
 from hilum.study.predecessors import contents_of, files_replaced_by, results_replaced_by
 from hilum.study.routing import Selection
 from hilum.study.runs import files_of, not_run_uid, repeated_uid, run_uid
@@ -43,7 +44,7 @@ ASKED_FOR = "a person asked for this analysis, no rule chose it"
 class Workitems:
     """What belongs to workitems on disk, below the folder `data`, and how new ones are made.
 
-    `clock` gives the time in s since 1970, `of_rules` are the keys of the rules of the site.
+    `clock` gives the time in s since 1970, `rules` are those of the site.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Workitems:
         facts: Mapping[str, ModuleFacts],
         needs: Mapping[str, Mapping[str, AnyNeed]],
         clock: Callable[[], float] = time.time,
-        of_rules: Collection[str] = (),
+        rules: Collection[Rule] = (),
     ) -> None:
         self._clock = clock
-        self._of_rules = of_rules
+        self._of_rules = frozenset(rule.key for rule in rules)
+        self.hours = OpenHours(rules)
         self._needs = needs
         self._records = records
         self._inbox = inbox
@@ -67,7 +69,7 @@ class Workitems:
             module: {name: one for name, one in of.items() if isinstance(one, FindingsOf)}
             for module, of in needs.items()
         }
-        self.composition = Composition(records, self.result_folder, named, clock)
+        self.composition = Composition(records, self.result_folder, named, clock, self.hours)
         self.own = own_results(records, facts.values())
         self.same = SameRuns(records, facts)
         self.earlier = EarlierHere(records, inbox, self.own, needs)

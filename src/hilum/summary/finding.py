@@ -9,8 +9,3 @@ class FindingSummary(ABC):
     @abstractmethod
     def in_words(self) -> str:
         """A line of text; nothing for those that are pictures only."""
-
-
-def shown(unit: str) -> str:
-    """A UCUM unit as people write it."""
-    return {"ml": "mL", "deg": "\N{DEGREE SIGN}"}.get(unit, unit)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hilum.summary.finding import FindingSummary, shown
+from hilum.printing import Quantity, rate_in_print
+from hilum.summary.finding import FindingSummary
 from hilum.wording import counted
 
 
@@ -27,11 +28,8 @@ class MeasurementSummary(FindingSummary):
         return f"{self.of}, {self.what.lower()}" if self.of else self.what
 
     def in_words(self) -> str:
-        digits = 0 if self.unit == "%" else 2
-        value = f"{self.value:.{digits}f}"
-        if self.uncertainty:
-            value += f" ± {self.uncertainty:.{digits}f}"
-        return f"{self.subject}: {value} {shown(self.unit)}"
+        printed = Quantity(self.value, self.uncertainty, self.unit).printed()
+        return f"{self.subject}: {printed}"
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,9 @@ class ChangeSummary(FindingSummary):
     kind: Literal["change"] = "change"
 
     def in_words(self) -> str:
-        difference = round(self.value, 2) + 0.0  # no zero with a minus
-        text = f"{difference:+.2f} ± {self.uncertainty:.2f} {shown(self.unit)}"
-        if self.percent_per_year is not None:
-            rate = round(self.percent_per_year, 1) + 0.0
-            text += f", {rate:+.1f} ± {self.percent_per_year_uncertainty:.1f} % per year"
-        return f"{self.of}, change since {self.since}: {text}"
+        text = str(Quantity(self.value, self.uncertainty, self.unit).printed(sign=True))
+        rate = rate_in_print(self.percent_per_year, self.percent_per_year_uncertainty)
+        return f"{self.of}, change since {self.since}: {', '.join(filter(None, (text, rate)))}"
 
 
 @dataclass(frozen=True)

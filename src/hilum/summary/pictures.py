@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hilum.summary.finding import FindingSummary, shown
+from hilum.printing import name_of
+from hilum.summary.finding import FindingSummary
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ParametricMapSummary(FindingSummary):
         """The least value and the greatest, in words."""
         span = self.high - self.low
         low, high = (0.0 if abs(end) < 1e-6 * span else end for end in (self.low, self.high))
-        return f"{low:.3g} to {high:.3g} {shown(self.unit)}".rstrip()
+        return f"{low:.3g} to {high:.3g} {name_of(self.unit)}".rstrip()
 
     def in_words(self) -> str:
         return f"Map of {self.label}: {self.extent}"

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hilum.summary.finding import FindingSummary, shown
+from hilum.printing import name_of
+from hilum.summary.finding import FindingSummary
 
 Positions = tuple[tuple[float, ...], ...]
 
@@ -46,7 +47,7 @@ class LengthSummary(FindingSummary):
     kind: Literal["length"] = "length"
 
     def in_words(self) -> str:
-        return f"{self.label}: {self.value:.1f} {shown(self.unit)}"
+        return f"{self.label}: {self.value:.1f} {name_of(self.unit)}"
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,4 @@ class AngleSummary(FindingSummary):
     kind: Literal["angle"] = "angle"
 
     def in_words(self) -> str:
-        return f"{self.label}: {self.value:.1f} {shown(self.unit)}"
+        return f"{self.label}: {self.value:.1f} {name_of(self.unit)}"

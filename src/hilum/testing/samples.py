@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.dataset import Dataset
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
+from hilum.dicom.made_up import made_up_slice
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Finding, Findings, Measurement, Note, Refusal, Segment
@@ -40,38 +40,23 @@ def write_series(
         for keyword, value in attributes.items():
             setattr(image, keyword, value)
         image.SOPInstanceUID = derived_uid("sample", image.SeriesInstanceUID, str(index))
-        image.file_meta = FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         files.append(folder / f"{index:04}.dcm")
         image.save_as(files[-1], enforce_file_format=True)
     return files
 
 
 def _image(index: int, shape: tuple[int, int]) -> Dataset:
-    image = Dataset()
-    image.SOPClassUID = MRImageStorage
+    pixels = np.random.default_rng(index).integers(100, 300, shape, dtype=np.uint16)
+    pixels[:, shape[1] // 2 :] += 600
+    image = made_up_slice(pixels, "MR", depth=index)
     image.FrameOfReferenceUID = derived_uid("sample", "frame")
-    image.PositionReferenceIndicator = None
-    image.ImageType = ["ORIGINAL", "PRIMARY"]
-    image.ScanningSequence, image.SequenceVariant = "GR", "SP"
-    image.ScanOptions, image.MRAcquisitionType = None, "3D"
-    image.EchoTime, image.RepetitionTime, image.EchoTrainLength = 3, 9, 1
-    image.Modality, image.SeriesNumber, image.InstanceNumber = "MR", 1, index + 1
+    image.ScanOptions, image.EchoTrainLength = None, 1
+    image.SeriesNumber, image.InstanceNumber = 1, index + 1
     image.SeriesDescription, image.Manufacturer = "T1", "Sample"
     image.PatientName, image.PatientID = "Sample^Patient", "sample"
     image.PatientBirthDate, image.PatientSex = "19700101", "O"
     image.StudyDate, image.StudyTime, image.StudyID = "20260304", "101112", "1"
     image.AccessionNumber, image.ReferringPhysicianName = "A1", ""
-    image.Rows, image.Columns = shape
-    image.PixelSpacing, image.SliceThickness = [1, 1], 1
-    image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    image.ImagePositionPatient = [0, 0, index]
-    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-    image.BitsAllocated = image.BitsStored = 16
-    image.HighBit, image.PixelRepresentation = 15, 0
-    pixels = np.random.default_rng(index).integers(100, 300, shape, dtype=np.uint16)
-    pixels[:, shape[1] // 2 :] += 600
-    image.PixelData = pixels.tobytes()
     return image
 
 

@@ -89,6 +89,25 @@ def identifiers_of(resource: Resource, system: str) -> list[str]:
     ]
 
 
+def is_in_use(patient: Resource) -> bool:
+    """Whether the server still uses a Patient, and has not merged it into another one."""
+    return patient.get("active") is not False and not _heirs(patient)
+
+
+def is_replaced_by(patient: Resource, other: str) -> bool:
+    """Whether the server has merged a Patient into the one with the reference `other`."""
+    return other in _heirs(patient)
+
+
+def _heirs(patient: Resource) -> set[str]:
+    """The references, such as `Patient/7`, to those that take the place of a Patient."""
+    links = [link for link in patient.get("link") or () if isinstance(link, dict)]
+    replacing = [link.get("other") for link in links if link.get("type") == "replaced-by"]
+    stated = [str(one.get("reference")) if isinstance(one, dict) else "" for one in replacing]
+    found = (re.search(r"(?:^|/)(Patient/[^/]+)(?:/_history/[^/]+)?$", one) for one in stated)
+    return {one[1] if one else "" for one in found}
+
+
 def bundle_in(peer: HttpClient, answer: Response) -> dict[str, Any]:
     """The Bundle in an answer; a refusal where there is none."""
     try:

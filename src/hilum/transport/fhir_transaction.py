@@ -15,7 +15,7 @@ from hilum.transport.fhir import Resource
 from hilum.transport.web import HttpClient
 
 UIDS = "urn:dicom:uid"
-WITHDRAWN = "entered-in-error"
+PRELIMINARY, WITHDRAWN = "preliminary", "entered-in-error"
 REPORT, DEVICE = "DiagnosticReport", "Device"
 REFERRING = ("hasMember", "result")  # the elements that refer to others of one transaction
 
@@ -48,6 +48,10 @@ class PutResource:
     @property
     def is_withdrawn(self) -> bool:
         return bool(self.resource.get("status") == WITHDRAWN)
+
+    def is_ours(self, stored: Resource | None) -> bool:
+        """Whether what a server has stored is as we left it: nobody has signed it, or the like."""
+        return stored is None or stored.get("status", PRELIMINARY) in (PRELIMINARY, WITHDRAWN)
 
     def keep_patient(self, there: Resource) -> None:
         """Leave it with the patient that the server has it under."""

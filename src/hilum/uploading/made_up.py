@@ -10,24 +10,13 @@ from datetime import datetime
 from math import isfinite
 
 import numpy as np
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    CTImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    ExplicitVRLittleEndian,
-    MRImageStorage,
-    PositronEmissionTomographyImageStorage,
-)
+from pydicom.dataset import Dataset
 
+from hilum.dicom.made_up import AXIAL, VOLUMES, made_up_film, made_up_slice
 from hilum.dicom.part10 import as_file
-from hilum.dicom.uids import derived_uid
+from hilum.dicom.uids import MADE_UP, derived_uid
 from hilum.module import Films, Input, Need
 
-VOLUMES = {
-    "MR": MRImageStorage,
-    "CT": CTImageStorage,
-    "PT": PositronEmissionTomographyImageStorage,
-}
 PATIENT_ID = "HILUM-MADE-UP"
 EXTENT = 192.0  # mm, as a head has it
 MOST_VOXELS = 1 << 25  # of a volume: 64 MiB
@@ -35,7 +24,6 @@ SIDES = {  # rows and columns of an image lie along these axes (PS3.3 C.7.6.2.1.
     "sagittal": (0, 1, 0, 0, 0, -1),
     "coronal": (1, 0, 0, 0, 0, -1),
 }
-AXIAL = (1, 0, 0, 0, 1, 0)
 
 
 def can_be_made_for(needs: Mapping[str, Need]) -> bool:
@@ -45,7 +33,7 @@ def can_be_made_for(needs: Mapping[str, Need]) -> bool:
 
 def made_up_study(needs: Mapping[str, Need]) -> Iterator[bytes]:
     """The files (Part 10) of a new study, with a series for each of the inputs."""
-    study = derived_uid("made up", secrets.token_hex(16))
+    study = f"{MADE_UP}{secrets.randbelow(10**20):020}"
     for number, need in enumerate(filter(_is_possible, needs.values()), 1):
         series = derived_uid(study, str(number))
         for index, image in enumerate(_film() if isinstance(need, Films) else _volume(need), 1):
@@ -83,37 +71,23 @@ def _name(image: Dataset, study: str, series: str, number: int, index: int) -> N
     image.StudyID, image.AccessionNumber, image.ReferringPhysicianName = "1", "", ""
     image.StudyDescription, image.SeriesDescription = "Made up by Hilum", "Made up by Hilum"
     image.Manufacturer, image.SeriesNumber, image.InstanceNumber = "none", number, index
-    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-    image.PixelRepresentation = 0
-    image.file_meta = FileMetaDataset()
-    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
 
 def _volume(need: Input) -> Iterator[Dataset]:
     """The slices of a ball that measures as `need` says, of 1 mm voxels where it says nothing."""
     spacing, pitch = _middle(need.slice_spacing), _middle(need.pixel_spacing)
     count, side = _size(need)
-    axes = np.array(SIDES.get(need.orientation or "", AXIAL), float).reshape(2, 3)
-    normal = np.cross(*axes)
+    axes = SIDES.get(need.orientation or "", AXIAL)
     across = (np.indices((side, side)) - side / 2) * pitch
     noise = np.random.default_rng(0)
     for index in range(count):
         depth = (index - count / 2) * spacing
         is_ball = (across**2).sum(axis=0) + depth**2 < (0.4 * side * pitch) ** 2
-        pixels = (100 + 500 * is_ball + noise.integers(0, 60, (side, side))).astype("<u2")
-        image = Dataset()
-        image.SOPClassUID, image.Modality = VOLUMES[need.modality], need.modality
-        image.ImageType, image.PositionReferenceIndicator = ["ORIGINAL", "PRIMARY", "AXIAL"], None
-        image.ImageOrientationPatient = [int(value) for value in axes.flat]
-        image.ImagePositionPatient = [round(float(value), 4) for value in normal * depth]
-        image.PixelSpacing, image.SliceThickness = [pitch, pitch], spacing
-        image.ScanningSequence, image.SequenceVariant, image.MRAcquisitionType = "GR", "SP", "3D"
-        image.EchoTime, image.RepetitionTime = _middle(need.echo_time, 3.0), 9
+        pixels = (100 + 500 * is_ball + noise.integers(0, 60, (side, side))).astype(np.uint16)
+        image = made_up_slice(pixels, need.modality, depth, spacing, pitch, axes)
+        image.EchoTime = _middle(need.echo_time, 3.0)
         if need.b_value:
             image.DiffusionBValue = _middle(need.b_value)
-        image.RescaleIntercept, image.RescaleSlope = (-1024 if need.modality == "CT" else 0), 1
-        image.Rows, image.Columns, image.PixelData = side, side, pixels.tobytes()
         yield image
 
 
@@ -127,12 +101,5 @@ def _middle(wanted: tuple[float, float] | None, otherwise: float = 1.0) -> float
 
 def _film() -> Iterator[Dataset]:
     """A frontal film of a chest with nothing in it."""
-    image = Dataset()
-    image.SOPClassUID, image.Modality = DigitalXRayImageStorageForPresentation, "DX"
-    image.ImageType, image.BodyPartExamined = ["ORIGINAL", "PRIMARY"], "CHEST"
-    image.ViewPosition, image.PatientOrientation = "PA", ["L", "F"]
-    image.PresentationIntentType, image.PresentationLUTShape = "FOR PRESENTATION", "IDENTITY"
-    image.ImagerPixelSpacing = image.PixelSpacing = [0.4, 0.4]
-    pixels = np.random.default_rng(0).integers(1800, 2200, (1024, 1024)).astype("<u2")
-    image.Rows, image.Columns, image.PixelData = 1024, 1024, pixels.tobytes()
-    yield image
+    pixels = np.random.default_rng(0).integers(1800, 2200, (1024, 1024)).astype(np.uint16)
+    yield made_up_film(pixels, 0.4)

@@ -11,8 +11,7 @@ from hilum.records.views import sources
 from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import Severity
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import moment
-from hilum.wording import counted, sentence
+from hilum.wording import counted, moment, sentence
 
 MEANWHILE_SECONDS = 7 * 24 * 3600.0  # for which rejections are told
 MOST_SENDERS = 5

@@ -16,8 +16,8 @@ from hilum.records.states import (
 )
 from hilum.records.turn import awaited_result, waits_until
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import SHOWN_DIGITS, Known, moment
-from hilum.wording import listed
+from hilum.why.known import SHOWN_DIGITS, Known
+from hilum.wording import listed, moment
 
 ALL_IS_WELL = "all is well: "
 CAUSE_OF = {

@@ -21,7 +21,7 @@ class Cause(StrEnum):
     NEVER_ARRIVED = "never arrived"  # nothing of it is known here
     WAITING = "waiting for images"  # more may still come
     WORKLIST = "asked by a worklist"  # a step asks for it, and no analysis has begun
-    QUEUED = "waiting for a worker"
+    QUEUED = "waiting to be analysed"
     RUNNING = "running"
     DELIVERING = "on its way"  # not every destination has shown it yet
     NOWHERE = "sent nowhere"  # there is a result, and no destination is to have it
@@ -50,6 +50,7 @@ class CureKind(StrEnum):
 
     SEND = "send the images"
     FETCH = "fetch the images"
+    BEGIN = "begin now"
     RETRY = "run again"
     ANALYSE = "analyse what is here"
     RELEASE = "release"

@@ -6,12 +6,13 @@ from dataclasses import replace
 from hilum.dicom.doubt import held_for
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, EventKind, PausedKind, WorkitemKind, WorkitemState
+from hilum.study.hours import OpenHours
 from hilum.study.verdict import Verdict
 from hilum.summary import refusal_in
 from hilum.why.deliveries import ALL_IS_WELL, of_deliveries
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import SHOWN_DIGITS, Known, moment
-from hilum.wording import WHOLE_AGAIN, sentence
+from hilum.why.known import SHOWN_DIGITS, Known
+from hilum.wording import WHOLE_AGAIN, moment, sentence
 
 NOTES = {  # what each kind of note is, in the middle of a sentence
     WorkitemKind.WITHDRAWAL: "the note that takes back a result",
@@ -174,9 +175,14 @@ def _scheduled(known: Known, item: Workitem) -> Explanation:
         text = f"the analysis by {item.module} waits, because that module has been disabled {who}"
         cure = Cure(CureKind.RESUME, "enable it", f"hilum modules enable {item.module}")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
+    if waits := OpenHours(known.site.rule).told(item, known.now):
+        text = f"the analysis by {item.module} {waits}"
+        cure = Cure(CureKind.BEGIN, "begin now", f"hilum begin {item.id[-SHOWN_DIGITS:]}")
+        return Explanation(Cause.QUEUED, text, cures=(cure,))
     if item.failure is not None:
         text = f"the analysis by {item.module} waits and is tried again by itself: {item.failure}"
-        return Explanation(Cause.QUEUED, text)
+        cure = Cure(CureKind.LOOK, "see to the server, or correct its [[host]] in hilum.toml")
+        return Explanation(Cause.QUEUED, text, cures=(cure,))
     return _with_worker(known, Cause.QUEUED, f"the analysis by {item.module} waits for a worker")
 
 

@@ -1,6 +1,5 @@
 """What the records say about one study, read once."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -87,8 +86,3 @@ class Known:
         """When something of this kind happened last, of a workitem or of the study."""
         times = (e.at for e in self.events if e.kind is kind and e.workitem_id == workitem_id)
         return max(times, default=None)
-
-
-def moment(at: float) -> str:
-    """A time (s since 1970) as people write it."""
-    return time.strftime("%F %R", time.localtime(at))

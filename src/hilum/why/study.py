@@ -7,12 +7,12 @@ from hilum.dicom.doubt import CORRECTED
 from hilum.inbox import QuarantinedObject, quarantined_in
 from hilum.records.models.studies import Study
 from hilum.records.models.workitems import Workitem
-from hilum.records.states import EventKind
+from hilum.records.states import EventKind, StudyWait
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item
-from hilum.why.known import Known, moment
+from hilum.why.known import Known
 from hilum.why.steps import of_steps
-from hilum.wording import NOT_JUDGED_NOW, NOT_JUDGED_YET, counted, sentence
+from hilum.wording import counted, moment, sentence, waits_for
 
 MOST_LOOKED_AT = 1000  # objects in quarantine, the latest ones, among which those of a study are
 MOST_NAMED = 3  # of them
@@ -69,25 +69,22 @@ def _of_images(known: Known) -> Iterator[Explanation]:
         yield Explanation(Cause.WHOSE, f"{CORRECTED} for this study", since=at, cures=(cure,))
     if known.study is None or known.removal is not None or known.study.settled_images:
         return
-    if known.study.patience:
-        yield _waiting(known, known.study)
-    elif known.study.reason:
+    if known.study.waits_for is not StudyWait.IMAGES:
         yield _unjudged(known, known.study)
+    elif known.study.patience:
+        yield _waiting(known, known.study)
 
 
 def _waiting(known: Known, study: Study) -> Explanation:
     quiet = max(0.0, known.now - study.last_at)
-    text = f"{study.reason}, silent for {quiet:.0f} of {study.patience:.0f} s"
+    silent = f"silent for {quiet:.0f} of {study.patience:.0f} s"
+    text = f"{waits_for(study.reason, study.patience)}, {silent}"
     came = f"{counted(study.images, 'image')} so far, the last one {moment(study.last_at)}"
     if quiet <= study.patience + SLACK_SECONDS:
-        return Explanation(
-            Cause.WAITING,
-            f"more images are waited for: {text}",
-            since=study.first_at,
-            evidence=(came,),
-        )
+        return Explanation(Cause.WAITING, text, since=study.first_at, evidence=(came,))
     cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum serve")
-    said = f"it has waited for a decision since {moment(study.last_at + study.patience)}: {text}"
+    since = moment(study.last_at + study.patience)
+    said = f"it has waited for a decision since {since}: {study.reason}, {silent}"
     return Explanation(Cause.WAITING, said, since=study.first_at, cures=(cure,), evidence=(came,))
 
 
@@ -95,19 +92,37 @@ SLACK_SECONDS = 30.0  # after which a study that waits should have been decided 
 
 
 def _unjudged(known: Known, study: Study) -> Explanation:
-    said, since = f"the study {study.reason}", known.last(EventKind.UNREADABLE)
-    if study.reason.startswith(NOT_JUDGED_YET):
-        text = "have the module work again, then restart `hilum serve`"
-        cure, since = Cure(CureKind.LOOK, text, "hilum modules"), study.last_at
-    elif study.reason.startswith(NOT_JUDGED_NOW):
-        text = "it is tried again within a minute; see whether this machine has what it needs"
-        cure, since = Cure(CureKind.LOOK, text, "hilum check"), study.last_at
-    else:
-        text = "it is tried again within an hour, and at each start of Hilum; report it to its"
-        cure = Cure(
-            CureKind.LOOK, f"{text} makers with the trace", f"hilum trace {known.study_uid}"
-        )
-    return Explanation(Cause.UNJUDGED, said, since=since, cures=(cure,))
+    kinds = (EventKind.UNJUDGED, EventKind.UNREADABLE)
+    times = [at for kind in kinds if (at := known.last(kind)) is not None]
+    since = max(times, default=study.last_at)
+    look = CURES_OF[study.waits_for or StudyWait.MISTAKE]
+    cures = [replace(look, command=look.command.format(known.study_uid))]
+    if study.waits_for is StudyWait.MODULE:
+        cures.append(WITHOUT_RULE)
+    return Explanation(Cause.UNJUDGED, f"the study {study.reason}", since, cures=tuple(cures))
+
+
+CURES_OF = {
+    StudyWait.MODULE: Cure(
+        CureKind.LOOK, "have the module work again, then restart `hilum serve`", "hilum modules"
+    ),
+    StudyWait.MACHINE: Cure(
+        CureKind.LOOK,
+        "it is tried again within a minute; see whether this machine has what it needs",
+        "hilum check",
+    ),
+    StudyWait.MISTAKE: Cure(
+        CureKind.LOOK,
+        "it is tried again within an hour, and at each start of Hilum; report it to its makers "
+        "with the trace",
+        "hilum trace {}",
+    ),
+}
+WITHOUT_RULE = Cure(
+    CureKind.CONFIGURE,
+    "or take the rule of that module out of hilum.toml: the study is decided on without it then,"
+    " and its images are kept here until one of both is done",
+)
 
 
 def _without_workitem(known: Known, study: Study) -> Explanation:

@@ -24,14 +24,6 @@ class ProcedureStepState(StrEnum):
     CANCELED = "CANCELED"
 
 
-@dataclass(frozen=True)
-class StepStanding:
-    """How a step stands, and whether it says itself that somebody wants it canceled."""
-
-    state: ProcedureStepState
-    is_unwanted: bool = False
-
-
 class StepAnswer(Enum):
     """What a worklist answers to a performer."""
 
@@ -81,6 +73,19 @@ class PerformedStep:
     began_at: float
     ended_at: float
     outputs: Sequence[OutputSeries] = ()
+
+
+@dataclass(frozen=True)
+class StepStanding:
+    """How a step stands, and whether it says itself that somebody wants it canceled.
+
+    `asked` is what it asks for by now, None where the worklist does not say: whoever plans steps
+    may change one until it is claimed.
+    """
+
+    state: ProcedureStepState
+    is_unwanted: bool = False
+    asked: OfferedStep | None = None
 
 
 class Worklist(Protocol):

@@ -37,6 +37,11 @@ ASKED_FOR = (  # of each step that is looked for
     "InputReadinessState",
     "StudyInstanceUID",
 )
+OF_STANDING = (  # of one step
+    "ProcedureStepState",
+    "ProcedureStepProgressInformationSequence",
+    *ASKED_FOR[2:],
+)
 
 
 def data_set_of(item: object) -> Dataset:
@@ -47,16 +52,18 @@ def data_set_of(item: object) -> Dataset:
         return Dataset()
 
 
-def offered_in(ds: Dataset) -> OfferedStep | None:
-    """The step that a data set describes; None if it says neither which nor what is asked for."""
+def offered_in(ds: Dataset, uid: str = "") -> OfferedStep | None:
+    """The step that a data set describes; None if it says neither which nor what is asked for.
+
+    `uid` is that of the step where it is known.
+    """
     try:
-        return _offered(ds)
+        return _offered(ds, uid or str(ds.get("SOPInstanceUID", "")))
     except HOSTILE:
         return None
 
 
-def _offered(ds: Dataset) -> OfferedStep | None:
-    uid = str(ds.get("SOPInstanceUID", ""))
+def _offered(ds: Dataset, uid: str) -> OfferedStep | None:
     code = next(iter(ds.get("ScheduledWorkitemCodeSequence") or ()), None)
     if not is_uid(uid) or code is None:
         return None
@@ -74,8 +81,8 @@ def _study_of(ds: Dataset) -> str:
     return studies.pop() if len(studies) == 1 and all(map(is_uid, studies)) else ""
 
 
-def standing_in(ds: Dataset) -> StepStanding | None:
-    """How a data set says that a step stands; None if its state is none of the four.
+def standing_in(ds: Dataset, uid: str) -> StepStanding | None:
+    """How a data set says that the step `uid` stands; None if its state is none of the four.
 
     There are worklists that write down who wants a step canceled while its performer is away. The
     standard has no place for that but the one where a performer says why it has canceled a step.
@@ -87,7 +94,7 @@ def standing_in(ds: Dataset) -> StepStanding | None:
     except HOSTILE:
         return None
     state = next((state for state in ProcedureStepState if state == text), None)
-    return StepStanding(state, is_unwanted) if state else None
+    return StepStanding(state, is_unwanted, offered_in(ds, uid)) if state else None
 
 
 def wanted_canceled_in(event: Dataset) -> str:

@@ -22,8 +22,6 @@ PENDING = (0xFF00, 0xFF01)
 SUCCESS = (0x0000, 0x0001, 0xB300, 0xB304, 0xB305, 0xB306)  # or it is so already
 UNKNOWN = (0xC307, 0x0112)
 CONFLICTS = (0xC300, 0xC301, 0xC302, 0xC303, 0xC304, 0xC310)
-STATE = 0x00741000
-PROGRESS = 0x00741002  # Procedure Step Progress Information Sequence
 
 
 class UpsSettings(WorklistSettings, DicomNode):
@@ -65,17 +63,17 @@ class UpsWorklist(StepTelling):
         return found
 
     def standing(self, uid: str) -> StepStanding | None:
-        from pydicom.tag import BaseTag
+        from pydicom.tag import Tag
 
-        from hilum.worklists.attributes import standing_in
+        from hilum.worklists.attributes import OF_STANDING, standing_in
 
         with self._asked() as association:
-            wanted = [BaseTag(STATE), BaseTag(PROGRESS)]
+            wanted = [Tag(keyword) for keyword in OF_STANDING]
             response, ds = association.send_n_get(wanted, PUSH, uid, meta_uid=PULL)
         status = response.get("Status")
         if status in UNKNOWN:
             return None
-        standing = standing_in(ds) if status in SUCCESS and ds is not None else None
+        standing = standing_in(ds, uid) if status in SUCCESS and ds is not None else None
         if standing is None:
             raise self._error(status, f"the request for the step {uid}")
         return standing

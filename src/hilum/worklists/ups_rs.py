@@ -86,7 +86,7 @@ class UpsRsWorklist(StepTelling):
         items = [] if answer.status in GONE else self._items(answer)
         if not items:
             return None
-        standing = standing_in(data_set_of(items[0]))
+        standing = standing_in(data_set_of(items[0]), uid)
         if standing is None:
             raise self._client.refusal(f"gives no state of the step {uid}: its log names the cause")
         return standing

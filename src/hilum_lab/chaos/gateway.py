@@ -16,11 +16,10 @@ from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.processes.process import descendants
 from hilum.records import Records, records_url
-from hilum_lab.network.processes import Child, listens
+from hilum_lab.network.processes import START_SECONDS, Child, listens
 
 ROLES = ("receiver", "gateway", "console", "worker", "module")
 LASTING = ROLES[:4]  # a module's process starts again only when it is needed
-START_SECONDS = 60.0
 
 
 class RunningHilum:
@@ -49,7 +48,7 @@ class RunningHilum:
         command: list[str | Path] = [sys.executable, "-m", "hilum", "serve", "-c", self._file]
         log = self._folder / "serve.log"
         self._child = Child("hilum serve", command, log, self._environment)
-        self._child.wait_until(self.is_well, START_SECONDS)
+        self._child.wait_until(self.is_well)
 
     def command(self, *words: str) -> int:
         """Exit status of `hilum WORDS` as a person types it."""

@@ -19,8 +19,7 @@ from hilum.records.states import EventKind
 from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.gateway import RunningHilum
 from hilum_lab.chaos.network import ClinicalNetwork
-
-ANSWER_SECONDS = 30.0  # longest wait for the PACS, which others keep busy meanwhile
+from hilum_lab.network.orthanc import ANSWER_SECONDS
 
 
 @dataclass(frozen=True)

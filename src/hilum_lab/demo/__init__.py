@@ -38,7 +38,7 @@ from hilum_lab.demo.exams import Exam, exams_in
 from hilum_lab.demo.settings import demo_settings
 from hilum_lab.network import chest_exam, parts
 from hilum_lab.network import exam as brain
-from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.orthanc import ANSWER_SECONDS, Orthanc
 from hilum_lab.network.processes import addresses_of, available_port, in_words, listens
 from hilum_lab.network.viewer import Viewer
 
@@ -85,8 +85,13 @@ class DemoNetwork:
         return {
             "viewer": self.viewer.study_url(study_uid),
             "pacs": self.pacs.url,
-            "hilum": f"http://127.0.0.1:{self.site.console.port}/studies/{study_uid}",
+            "hilum": self._page_of(study_uid),
         }
+
+    def _page_of(self, study_uid: str) -> str:
+        """Its page of the console, whose address never is the UID."""
+        address = Records(records_url(self.site)).identifiers.addresses([study_uid])[study_uid]
+        return f"{self.site.console.address}/studies/{address}"
 
     def listeners(self) -> Iterator[str]:
         """Who listens where, and who is answered there."""
@@ -261,7 +266,8 @@ class Demo:
     def _upload(self, files: list[Path], pacs: Orthanc) -> None:
         """What the upload page of the PACS does."""
         for file in files:
-            answer = httpx.post(f"{pacs.url}/instances", content=file.read_bytes())
+            content, url = file.read_bytes(), f"{pacs.url}/instances"
+            answer = httpx.post(url, content=content, timeout=ANSWER_SECONDS)
             if not answer.is_success:
                 raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
         self.say.print(f"{counted(len(files), 'image')} handed to the web page of the PACS")

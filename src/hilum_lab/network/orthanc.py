@@ -16,6 +16,8 @@ PROGRAMS = ("Orthanc", "/usr/sbin/Orthanc", "/usr/local/sbin/Orthanc")
 PLUGINS = ("/usr/share/orthanc/plugins", "/usr/local/share/orthanc/plugins", "/usr/lib/orthanc")
 INSTALL = "sudo apt-get install orthanc orthanc-dicomweb"
 
+ANSWER_SECONDS = 30.0  # longest wait for its answer: others may keep it busy meanwhile
+
 # DCMTK, the DICOM half of Orthanc, leaves Nagle's algorithm on: each image then waits 50 ms, and an
 # exam of 260 images takes 14 s instead of two. Its own tools (dcmsend) need this variable as well.
 DCMTK_ENVIRONMENT = {"TCP_NODELAY": "1"}
@@ -78,7 +80,7 @@ class Orthanc(Service):
         file.write_text(json.dumps(self.configuration(plugin), indent=2))
         log = self.folder / "orthanc.log"
         self._child = Child("Orthanc", [program, file], log, DCMTK_ENVIRONMENT)
-        self._child.wait_until(self.answers, seconds=30)
+        self._child.wait_until(self.answers)
         return self
 
     def answers(self) -> bool:

@@ -19,6 +19,7 @@ from typing import Self
 from hilum.errors import HilumError
 
 LOOPBACK = "127.0.0.1"
+START_SECONDS = 60.0  # longest wait for a program to begin: the machine may be busy
 LISTENING = "0A"  # state of a socket in /proc/net/tcp
 
 
@@ -115,7 +116,7 @@ class Child:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
         """Return as soon as `ready()`; raise `HilumError` if it dies or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():

@@ -53,5 +53,5 @@ class Viewer(Service):
         options = ["--pacs", self.pacs_url, "--host", LOOPBACK, "--port", str(self.port)]
         command = [*program, "--dist", dist, *options]
         self._child = Child("The viewer's web server", command, self.folder / "viewer.log")
-        self._child.wait_until(lambda: listens(self.port), seconds=30)
+        self._child.wait_until(lambda: listens(self.port))
         return self

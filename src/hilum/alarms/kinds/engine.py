@@ -1,10 +1,12 @@
 """Nothing moves: the gateway gives no sign of life, or analyses wait and none begins."""
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.records.states import PausedKind, WorkitemState
 from hilum.severity import Severity
+from hilum.study.hours import OpenHours
 from hilum.wording import counted
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
@@ -23,39 +25,41 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "found then",
             since=last["gateway"],
         )
-    disabled = facts.records.pauses.of(PausedKind.MODULE)
-    waiting = facts.records.workitems.oldest_in_state(WorkitemState.SCHEDULED, disabled)
-    if waiting is not None:
-        enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
-        since = max(waiting, *enabled, 0.0)
-        yield from _still(facts, since, last.get("worker", 0.0), disabled)
+    yield from _still(facts, last.get("worker", 0.0))
 
 
-def _still(
-    facts: Facts, waiting: float, worker_at: float, disabled: Collection[str]
-) -> Iterator[Alarm]:
-    """Analyses wait, the oldest since `waiting`; `worker_at`: the last sign of life of a worker.
+def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
+    """Analyses wait or have begun, and none goes on.
 
-    Those of `disabled` modules are to wait.
+    Those of modules that a person has disabled, and those that are kept for other hours, are to
+    wait. `worker_at` is the last sign of life of a worker.
     """
-    since = max(waiting, worker_at)
+    workitems, hours = facts.records.workitems, OpenHours(facts.site.rule)
+    running = workitems.in_state(WorkitemState.RUNNING)
+    began = [item.created for item in running if item.failure is None]  # no server is away
+    may_begin, number = [], len(began)
+    for waiting in workitems.waiting(facts.records.pauses.of(PausedKind.MODULE)):
+        if (opened := hours.since(waiting, facts.now)) < math.inf:
+            may_begin.append(max(waiting.oldest, opened))
+            number += waiting.number
+    if may_begin:
+        enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
+        may_begin = [max(min(may_begin), *enabled, 0.0)]
+    since = max(min(began + may_begin, default=facts.now), worker_at)
     if facts.now - since > SILENT_SECONDS:
         text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
-    else:
+    elif may_begin:
         patience = max(STILL_SECONDS, 2 * facts.site.worker.timeout_seconds)
-        since = max(waiting, facts.records.events.last_moved())
+        since = max(*may_begin, facts.records.events.last_moved())
         if facts.now - since <= patience:
             return
         text, cure = "workers run, and begin none of them", "restart `hilum serve`"
-    count = sum(
-        number
-        for (module, state), number in facts.records.workitems.counts().items()
-        if state is WorkitemState.SCHEDULED and module not in disabled
-    )
+    else:
+        return
     yield Alarm(
         "engine",
         Severity.CRITICAL,
-        f"{counted(count, 'analysis')} wait{'s' if count == 1 else ''}: {text}",
+        f"{counted(number, 'analysis')} wait{'s' if number == 1 else ''}: {text}",
         f"{cure}; no analysis is lost",
         since,
     )

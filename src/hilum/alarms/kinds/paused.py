@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.states import PausedKind
+from hilum.records.states import PausedKind, WorkitemState
 from hilum.severity import Severity
 
 SAID = {
@@ -21,13 +21,15 @@ CURES = {
 
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
-    """Each that the settings define."""
+    """Each that the settings define, or that something waits for."""
     site = facts.site
+    unfinished = facts.records.workitems.unfinished()
+    waited_for = {module for module, state in unfinished if state is WorkitemState.SCHEDULED}
     defined = {
         PausedKind.DESTINATION: {settings.name for settings in site.destination},
         PausedKind.SOURCE: {settings.name for settings in site.source},
         PausedKind.WORKLIST: {settings.name for settings in site.worklist},
-        PausedKind.MODULE: {rule.module for rule in site.rule},
+        PausedKind.MODULE: {rule.module for rule in site.rule} | waited_for,
     }
     for pause in facts.records.pauses.all():
         if pause.name in defined[pause.kind]:

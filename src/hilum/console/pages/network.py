@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
+from hilum.inbox.room import is_low
 from hilum.inbox.updates import updates_in
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -36,5 +37,6 @@ def network(request: Request, desk: OurDesk, saved: int | None = None) -> HTMLRe
         parked={name: len(uids) for name, uids in records.deliveries.studies_in(*PARKED).items()},
         rejections=records.rejections.since(),
         quarantine=views.quarantine(site),
+        no_room=is_low(site.data, site.receiver.low_water_mb),
         unseen_updates=len(updates_in(site.data)),
     )

@@ -18,6 +18,7 @@ from hilum.records import views
 from hilum.records.states import DestinationState
 from hilum.records.views import DestinationView, SourceView, WorklistView
 from hilum.severity import Severity
+from hilum.study.hours import OpenHours
 from hilum.wording import counted, listed
 
 endpoints = pages("Now", place=1)
@@ -41,6 +42,7 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     at_work = [place for place in places if place.paused is None]
     silent = [place.name for place in at_work if look(place.state) == "failed"]
     unknown = [place.name for place in at_work if place.state is DestinationState.UNKNOWN]
+    view = views.now_view(records, moment)
     sentence, seen = _sentence(alarms, silent, unknown)
     named = {uid for alarm in alarms for uid in alarm.studies[:MOST_NAMED]}
     return desk.rendering.page(
@@ -51,7 +53,8 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
         seen=seen,
         list_of_alarms=views_of(alarms),
         addresses=records.identifiers.addresses(named),
-        view=views.now_view(records, moment),
+        view=view,
+        waits=OpenHours(site.rule).told_of_all(records.workitems.waiting(), moment),
         sources=sources,
         worklists=worklists,
         destinations=destinations,

@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from anyio import to_thread
@@ -17,9 +18,11 @@ from hilum.console.noting import note_login
 from hilum.console.pages.login import begin, local_path, page
 from hilum.errors import HilumError
 from hilum.people.keys import new_key
-from hilum.people.openid import Provider, Way
 from hilum.people.roles import Permission
 from hilum.people.sessions import SignInWay
+
+if TYPE_CHECKING:  # most consoles have no provider, and need not hold what talks to one
+    from hilum.people.openid import Provider, Way
 
 PATH = "/login/openid"
 SECONDS = 600  # to sign in there
@@ -76,14 +79,18 @@ async def come_back(request: Request, desk: OurDesk) -> Response:
     return done
 
 
-def _provider(desk: Desk) -> Provider:
+def _provider(desk: Desk) -> "Provider":
+    from hilum.people.openid import Provider
+
     settings = desk.site.console.openid
     if settings is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "no provider is set in console.openid")
     return Provider(settings)
 
 
-def _way(request: Request, desk: Desk, key: str) -> Way:
+def _way(request: Request, desk: Desk, key: str) -> "Way":
+    from hilum.people.openid import Way
+
     scheme = "https" if desk.site.console.is_encrypted else "http"
     return Way(key, f"{scheme}://{request.headers['host']}{PATH}/callback")
 

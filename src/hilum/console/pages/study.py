@@ -40,6 +40,9 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
+from hilum.study.hours import OpenHours
+from hilum.why.known import SHOWN_DIGITS, Known
+from hilum.why.study import of_study
 
 LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
@@ -48,6 +51,7 @@ TROUBLE = {
     EventKind.NOT_FETCHED,
     EventKind.ABORTED,
     EventKind.UNREADABLE,
+    EventKind.UNJUDGED,
     EventKind.DELAYED,
     EventKind.REFUSED,
     EventKind.NOT_SHOWN,
@@ -107,6 +111,8 @@ def study_page(
     if sees:
         note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
+    is_undecided = view.corrected or any(map(_waits_for_choice, standing))
+    said = next(iter(of_study(Known.of(desk.site, desk.records, view.study_uid, now))), None)
     return desk.rendering.page(
         request,
         "study.html",
@@ -122,6 +128,9 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
+        waits=_waits(desk, view.study_uid, now),
+        of_images=said if said and not said.workitem and not is_undecided else None,
+        why=said if said and said.workitem else None,
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
@@ -133,10 +142,17 @@ def study_page(
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
-        is_undecided=view.corrected or any(map(_waits_for_choice, standing)),
-        addresses={view.study_uid: address},
+        is_undecided=is_undecided,
+        addresses={view.study_uid: address, **{i.id[-SHOWN_DIGITS:]: address for i in standing}},
         longest_reason=LONGEST_REASON,
     )
+
+
+def _waits(desk: Desk, study_uid: str, now: float) -> dict[str, str]:
+    """Until when workitems wait for the hours of their rule, and why, by id."""
+    hours = OpenHours(desk.site.rule)
+    items = desk.records.workitems.of_study(study_uid)
+    return {item.id: told for item in items if (told := hours.told(item, now))}
 
 
 @endpoints.post("/studies/{address}/acts", Permission.ACT)

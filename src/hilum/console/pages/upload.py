@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Form, HTTPException, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.console.multipart import FormPart, MultipartForm
+from hilum.console.sending import can_be_sent, send_made_up
 from hilum.console.uploading import UNBOUNDED, WantedUpload, begin, receive, upload_of
+from hilum.dicom.uids import MADE_UP
+from hilum.inbox.room import is_low
 from hilum.people.roles import Permission
 from hilum.uploading.made_up import can_be_made_for, made_up_study
 from hilum.uploading.talk import FileFate
@@ -36,25 +39,47 @@ def upload_page(request: Request, desk: OurDesk, visitor: OurVisitor) -> HTMLRes
         destinations=desk.site.destination,
         before=[(one, _said(one)) for one in desk.uploads.all_of(visitor.identity)],
         console=desk.site.console,
+        no_room=is_low(desk.site.data, desk.site.receiver.low_water_mb),
+        by_receiver=can_be_sent(desk.site.receiver),
         made_up_for=[name for name, needs in desk.modules.needs.items() if can_be_made_for(needs)],
     )
 
 
 @endpoints.post("/upload/made-up", Permission.ACT)
 def upload_made_up(
-    desk: OurDesk, visitor: OurVisitor, module: Annotated[str, Form(max_length=64)] = ""
+    desk: OurDesk,
+    visitor: OurVisitor,
+    module: Annotated[str, Form(max_length=64)] = "",
+    receiver: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
-    """Have a made-up study go the way of any other; its results go nowhere."""
+    """Have a made-up study go the way of any other; its results go nowhere.
+
+    It is handed over as uploaded, or sent to the `receiver`, as a scanner would.
+    """
     needs = desk.modules.needs.get(module, {})
     if not can_be_made_for(needs):
         raise HTTPException(422, "no study can be made up for a module that is called so")
     contents = list(made_up_study(needs))
+    if receiver and can_be_sent(desk.site.receiver):
+        with told_as(409):
+            study_uid = send_made_up(desk, visitor, contents)
+        return RedirectResponse(f"/upload/made-up/{study_uid}", 303)
     upload = begin(desk, visitor, WantedUpload())
     for content in contents:
         with told_as(409), upload.receiving() as file:
             file.write(content)
     upload.finish()
     return RedirectResponse(f"/upload/{upload.number}", 303)
+
+
+@endpoints.get("/upload/made-up/{study_uid}", Permission.ACT, response_class=HTMLResponse)
+def sent_made_up(request: Request, desk: OurDesk, study_uid: str) -> Response:
+    """The page of a made-up study, once the gateway has seen what the receiver took of it."""
+    if not study_uid.startswith(MADE_UP):
+        raise HTTPException(404, "there is no such study")
+    if listed := desk.records.search.of([study_uid]).get(study_uid):
+        return RedirectResponse(f"/studies/{listed.address}", 303)
+    return desk.rendering.page(request, "sent.html")
 
 
 @endpoints.post("/upload", Permission.ACT, streamed=True, max_body_size=UNBOUNDED)

@@ -11,7 +11,7 @@ from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
-from hilum.errors import HilumError
+from hilum.errors import HilumError, RecordsUnavailable
 from hilum.people.roles import Permission
 from hilum.why.archives import archives_of, ask_archives, with_answer
 from hilum.why.explanation import Cause, Explanation
@@ -42,6 +42,8 @@ def answer(
     said, problem = None, ""
     try:
         said = explain(desk.site, desk.records, wanted, time.time())
+    except RecordsUnavailable:
+        raise
     except HilumError as error:
         problem = str(error)
     note_search(desk, visitor, said)
@@ -54,7 +56,7 @@ def answer(
         wanted=wanted.strip(),
         said=said,
         problem=problem,
-        archives=[archive.name for archive in archives_of(desk.site)] if said else [],
+        archives=dict.fromkeys(one.name for one in archives_of(desk.site)) if said else (),
         others=others[:MOST_OTHERS],
         more=max(0, len(others) - MOST_OTHERS),
     )
@@ -83,7 +85,7 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
     return desk.rendering.page(
         request,
         "why_archive.html",
-        answers=answers,
+        answers={str(one): one for one in answers}.values(),  # it may be source and destination
         changed=changed,
         addresses=addresses,
         fetchable=fetchable,

@@ -89,8 +89,8 @@ class Containers:
             return
         if self._ask("images", "--quiet").returncode:
             raise MachineError(
-                f"{self.name} does not work on this machine: mend what `{self.name} images` says,"
-                " as the user that Hilum runs as"
+                f"{self.name} does not work on this machine: what `{self.name} images` says, to the"
+                " user that Hilum runs as, is to be mended"
             )
         raise ModuleError(
             f"the image {image} is not on this machine: `{self.name} pull` or `{self.name} load`"

@@ -4,7 +4,7 @@ They come over the network like anything else, so nothing in them is believed th
 at; a document that is broken anywhere counts as not there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -16,6 +16,7 @@ from pydicom.uid import UID
 from hilum.dicom import codes
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import HOSTILE
+from hilum.dicom.identity import OF_QUALIFIERS, QUALIFIERS
 from hilum.findings import CAUTION, Measurement
 from hilum.module import ModuleFacts
 
@@ -98,7 +99,7 @@ class EarlierDocument:
             day=day,
             written=f"{document.get('ContentDate')}{document.get('ContentTime')}",
             # not by `text_of`: what cannot be read must not count as not stated
-            patient={keyword: str(document.get(keyword) or "").strip() for keyword in PATIENT},
+            patient=_stated(document, PATIENT) | _stated(_issuer(document), OF_QUALIFIERS),
             module=(
                 str(document.ManufacturerModelName),
                 str(document.SoftwareVersions[0]),
@@ -115,6 +116,16 @@ class EarlierDocument:
         label = measurement.of.name if measurement.of else None
         number = self.numbers.get((label, measurement.code.value))
         return number and number.within(measurement.unit.value)
+
+
+def _stated(item: Dataset, keywords: Iterable[str]) -> dict[str, str]:
+    return {keyword: str(item.get(keyword) or "").strip() for keyword in keywords}
+
+
+def _issuer(document: Dataset) -> Dataset:
+    """What it says of the issuer of the patient ID beside its name; nothing where it does not."""
+    items: Sequence[Dataset] = document.get(QUALIFIERS) or ()
+    return items[0] if items else Dataset()
 
 
 def made_by(module: ModuleFacts) -> tuple[str, str, str]:

@@ -140,7 +140,7 @@ def source_images(series: Series) -> list[Dataset]:
         image.StudyInstanceUID = frame.instance.study_uid
         image.SeriesInstanceUID = frame.instance.series_uid
         image.Modality = series.modality
-        image.FrameOfReferenceUID = frame_of_reference_uid(series)
+        image.FrameOfReferenceUID = series.frame_of_reference_uid
         image.PositionReferenceIndicator = None
         image.ImagePositionPatient = _decimals(frame.position)
         image.ImageOrientationPatient = _decimals(frame.orientation)
@@ -185,15 +185,6 @@ def _refer_to_frames(dataset: Dataset, series: Series) -> None:
             "ReferencedInstanceSequence",
         )
     ]
-
-
-def frame_of_reference_uid(series: Series) -> str:
-    """The Frame of Reference UID of the images, derived from their series where they have none.
-
-    A broken one is not copied either.
-    """
-    stated = series.header.uid("FrameOfReferenceUID")
-    return stated or derived_uid("frame-of-reference", series.uid)
 
 
 def _describe(report: Report, number: int) -> SegmentDescription:

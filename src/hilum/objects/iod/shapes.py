@@ -68,8 +68,7 @@ def _lines(report: Report, shape: Shape) -> Iterator[Dataset]:
             yield tree.coordinates("POLYLINE", part + CORNER, source)
         else:
             assert series is not None
-            frame_of_reference = series.frames[0].frame_of_reference
-            yield tree.coordinates_in_space("POLYLINE", part, frame_of_reference)
+            yield tree.coordinates_in_space("POLYLINE", part, series.frame_of_reference_uid)
 
 
 def _on_image(report: Report, shape: Shape) -> tuple[np.ndarray, Dataset]:

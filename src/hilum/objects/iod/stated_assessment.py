@@ -36,6 +36,11 @@ BROKEN = "it cannot be read"
 NAMES_NOTHING = "it names no object"
 NOT_A_TITLE = "its title ({}) says nothing of a result; `titles` in [assessment] may name it"
 MOST_ITEMS = 100_000  # of one document
+PLAIN = (  # attributes of one content item that say something by themselves
+    *("TextValue", "UID", "PersonName", "DateTime", "Date", "Time"),
+    *("GraphicType", "ReferencedFrameOfReferenceUID"),
+)
+REFERENCE = ("ReferencedSOPInstanceUID", "ReferencedFrameNumber", "ReferencedSegmentNumber")
 STAMP = re.compile(r"(\d{8})(\d{2}(?:\d{2}(?:\d{2})?)?)?(?:\.\d+)?([+-]\d{4})?")
 
 
@@ -187,13 +192,14 @@ def _codes(item: Dataset, keyword: str) -> tuple[tuple[str, str], ...]:
 
 def _value(item: Dataset) -> tuple[Any, ...]:
     """What one content item says, of whichever value type it is (PS3.3 C.17.3.2)."""
-    texts = tuple(text_of(item, keyword) for keyword in ("TextValue", "UID", "PersonName"))
+    texts = tuple(text_of(item, keyword) for keyword in PLAIN)
     measured = tuple(
         (float(one.NumericValue), _codes(one, "MeasurementUnitsCodeSequence"))
         for one in item.get("MeasuredValueSequence", [])
     )
     referenced = tuple(
-        text_of(one, "ReferencedSOPInstanceUID") for one in item.get("ReferencedSOPSequence", [])
+        tuple(text_of(one, keyword) for keyword in REFERENCE)
+        for one in item.get("ReferencedSOPSequence", [])
     )
     drawn = item.get("GraphicData") or ()
     points = tuple(map(float, drawn if hasattr(drawn, "__iter__") else [drawn]))

@@ -6,7 +6,9 @@ The numbers are those of the measurement report, with the same codes and units.
 from collections.abc import Sequence
 
 from hilum.config.hl7 import Dialect
+from hilum.objects.assessed import ReaderWord
 from hilum.objects.kinds import Writing
+from hilum.objects.oru.assessment import assessment_message, taken_back
 from hilum.objects.oru.message import (
     ResultMessage,
     result_message,
@@ -32,4 +34,13 @@ class ResultMessages:
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         dialect = Dialect.model_validate(writing.wishes)
         message = ResultMessage(writing.report, dialect, dialect.withdrawn)
-        return withdrawal_message(message, identities, reason)
+        contents = [one.content for one in writing.analysis.replaced if one.identity in identities]
+        more = taken_back(contents, dialect.withdrawn)
+        return withdrawal_message(message, identities, reason, more)
+
+    def write_assessment(
+        self, writing: Writing, identities: Sequence[str], word: ReaderWord
+    ) -> bytes:
+        message = ResultMessage(writing.report, Dialect.model_validate(writing.wishes))
+        contents = [one.content for one in writing.analysis.replaced if one.identity in identities]
+        return assessment_message(message, contents, word)

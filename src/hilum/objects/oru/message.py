@@ -5,7 +5,7 @@ The same analysis gives the same bytes: MSH-7 is when it was made, and MSH-10 fo
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -27,6 +27,7 @@ from hilum.objects.report import Report
 from hilum.objects.stated import StatedGroup, StatedReport, as_decimal
 
 VERSION = "2.5.1"
+ORU: Components = ("ORU", "R01", "ORU_R01")
 TEXT, LINK = ("RPT", "Text", "L"), ("LINK", "Link", "L")  # OBX-3 of ours
 CRITICAL = "AA"  # OBX-8 (table 0078): critically abnormal
 NO_NAME = "U"  # XPN-7 (table 0200): unspecified; PID-5 must not be empty
@@ -72,7 +73,7 @@ class ResultMessage:
         """
         whose = Identity.of(self.analysis.patient_and_study).key
         number = derived_uid("filler", self.analysis.study.uid, self.analysis.module.name, whose)
-        return f"H{_short(number, 14)}"
+        return f"H{short(number, 14)}"
 
     @property
     def placer(self) -> str:
@@ -82,21 +83,29 @@ class ResultMessage:
 
 def result_message(message: ResultMessage) -> bytes:
     """The numbers, the text and the link of a result."""
-    segments = [_patient(message), _order(message), _request(message)]
-    return _whole(message, ("ORU", "R01", "ORU_R01"), [*segments, *_observations(message)])
+    segments = [patient_segment(message), _order(message), _request(message)]
+    return whole_message(message, ORU, [*segments, *_observations(message)])
 
 
-def withdrawal_message(message: ResultMessage, identities: Sequence[str], reason: str) -> bytes:
-    """The same result, marked as withdrawn; `identities` name the messages that are taken back."""
+def withdrawal_message(
+    message: ResultMessage,
+    identities: Sequence[str],
+    reason: str,
+    more: Iterable[str] = (),
+) -> bytes:
+    """The same result, marked as withdrawn; `identities` name the messages that are taken back.
+
+    `more` are the segments of further orders that are taken back with it.
+    """
     said = BY_LANGUAGE[message.dialect.language]
     sentence = f"{said.withdrawn}{said.colon} {said.reason(reason)}"
     notes = [
         segment("NTE", {1: str(number), 2: "L", 3: text})
         for number, text in enumerate((*in_parts(sentence), *identities), start=1)
     ]
-    segments = [_patient(message), _order(message), _request(message), *notes]
+    segments = [patient_segment(message), _order(message), _request(message), *notes]
     notice = [_Observation("TX", TEXT, part, "0", status="P") for part in in_parts(sentence)[:1]]
-    return _whole(message, ("ORU", "R01", "ORU_R01"), [*segments, *_observations(message, notice)])
+    return whole_message(message, ORU, [*segments, *_observations(message, notice), *more])
 
 
 def urgency_message(message: ResultMessage) -> bytes:
@@ -104,13 +113,13 @@ def urgency_message(message: ResultMessage) -> bytes:
     study = (message.analysis.study.uid, message.dialect.sending_application)
     order = (message.placer,)
     segments = [
-        _patient(message),
+        patient_segment(message),
         segment("ORC", {1: "XO", 2: order}),
         segment("TQ1", {1: "1", 9: (STAT,)}),
         segment("OBR", {1: "1", 2: order, 4: _procedure(message), 18: message.placer}),
         segment("IPC", {1: order, 2: order, 3: study, 4: order}),
     ]
-    return _whole(message, ("OMI", "O23", "OMI_O23"), segments)
+    return whole_message(message, ("OMI", "O23", "OMI_O23"), segments)
 
 
 def number_text(value: float) -> str:
@@ -119,7 +128,7 @@ def number_text(value: float) -> str:
     return format(Decimal(text), "f") if "e" in text.lower() else text
 
 
-def _whole(message: ResultMessage, kind: Components, segments: Sequence[str]) -> bytes:
+def whole_message(message: ResultMessage, kind: Components, segments: Sequence[str]) -> bytes:
     dialect = message.dialect
     fields: dict[int, Value] = {
         3: dialect.sending_application,
@@ -136,15 +145,15 @@ def _whole(message: ResultMessage, kind: Components, segments: Sequence[str]) ->
     }
     whose = message.analysis.workitem_id  # two results may say the same
     content = encoded([header(fields), whose, *segments]).decode()
-    return encoded([header({**fields, 10: f"H{_short(content, 19)}"}), *segments])
+    return encoded([header({**fields, 10: f"H{short(content, 19)}"}), *segments])
 
 
-def _short(text: str, length: int) -> str:
+def short(text: str, length: int) -> str:
     """Capital letters and digits that stand for `text`; MSH-10 has 20 characters at most."""
     return base64.b32encode(sha256(text.encode()).digest()).decode()[:length]
 
 
-def _patient(message: ResultMessage) -> str:
+def patient_segment(message: ResultMessage) -> str:
     stated = message.analysis.patient_and_study
     issuer = text_of(stated, "IssuerOfPatientID")
     authority = (issuer, *qualifiers_of(stated))
@@ -177,7 +186,7 @@ def _order(message: ResultMessage) -> str:
 
 def _procedure(message: ResultMessage) -> Components:
     """As in the measurement report."""
-    return _coded(sr.procedure(message.analysis))
+    return coded(sr.procedure(message.analysis))
 
 
 def _filler(message: ResultMessage) -> Components:
@@ -234,7 +243,7 @@ def _observations(message: ResultMessage, first: Sequence[_Observation] = ()) ->
             8: one.flag,
             11: one.status or message.status,
             14: message.at,
-            17: _coded(codes.ARTIFICIAL_INTELLIGENCE),
+            17: coded(codes.ARTIFICIAL_INTELLIGENCE),
             18: (*device, module.device_uid, "ISO"),
         }
         yield segment("OBX", fields)
@@ -243,9 +252,9 @@ def _observations(message: ResultMessage, first: Sequence[_Observation] = ()) ->
 def _about(message: ResultMessage) -> Iterator[_Observation]:
     """What made the result, and where to see it."""
     module = message.analysis.module
-    yield _Observation("ST", _coded(codes.ALGORITHM_NAME), module.name, "0")
-    yield _Observation("ST", _coded(codes.ALGORITHM_VERSION), module.version, "0")
-    weights = _coded(codes.DEVICE_OBSERVER_SERIAL_NUMBER)
+    yield _Observation("ST", coded(codes.ALGORITHM_NAME), module.name, "0")
+    yield _Observation("ST", coded(codes.ALGORITHM_VERSION), module.version, "0")
+    weights = coded(codes.DEVICE_OBSERVER_SERIAL_NUMBER)
     yield _Observation("ST", weights, module.weights_sha256, "0")
     if message.dialect.link:
         address = message.dialect.link.replace(STUDY, message.analysis.study.uid)
@@ -259,24 +268,24 @@ def _numbers(report: Report) -> Iterator[_Observation]:
         yield from _of_group(group, str(place))
         for order, number in enumerate(group.numbers, start=1):
             for one in (number, *number.properties):
-                unit, value = _coded(one.unit), number_text(one.value)
-                yield _Observation("NM", _coded(one.code), value, f"{place}.{order}", unit)
+                unit, value = coded(one.unit), number_text(one.value)
+                yield _Observation("NM", coded(one.code), value, f"{place}.{order}", unit)
 
 
 def _of_group(group: StatedGroup, place: str) -> Iterator[_Observation]:
-    yield _Observation("ST", _coded(codes.TRACKING_IDENTIFIER), group.label, place)
+    yield _Observation("ST", coded(codes.TRACKING_IDENTIFIER), group.label, place)
     if group.image:
-        yield _Observation("ST", _coded(codes.SOURCE_OF_MEASUREMENT), group.image, place)
+        yield _Observation("ST", coded(codes.SOURCE_OF_MEASUREMENT), group.image, place)
     site = group.site
-    coded = (
+    said = (
         (codes.FINDING, group.finding),
         (codes.FINDING_SITE, site and site.structure),
         (codes.LATERALITY, site and site.side),
         (codes.TOPOGRAPHICAL_MODIFIER, site and site.modifier),
     )
-    for name, code in coded:
+    for name, code in said:
         if code:
-            yield _Observation("CWE", _coded(name), _coded(code), place)
+            yield _Observation("CWE", coded(name), coded(code), place)
 
 
 def _texts(message: ResultMessage) -> Iterator[_Observation]:
@@ -291,5 +300,5 @@ def _texts(message: ResultMessage) -> Iterator[_Observation]:
         yield _Observation("TX", TEXT, line, str(number), flag=flag)
 
 
-def _coded(code: Code) -> Components:
+def coded(code: Code) -> Components:
     return code.value, code.meaning, code.scheme_designator

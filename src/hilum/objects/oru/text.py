@@ -11,9 +11,9 @@ from hilum.findings import Classification, Measurement, Structure, Table
 from hilum.findings.finding import clause, words
 from hilum.objects.oru.words import ReportWords
 from hilum.objects.report import Report
-from hilum.objects.report.films import FilmReport, percent
-from hilum.objects.report.rows import MINUS, PLUS_MINUS, digits_of, in_print
+from hilum.objects.report.films import FilmReport
 from hilum.objects.report.shapes import rows_of_shapes
+from hilum.printing import MINUS, percent
 
 MOST_NUMBERS = 60  # lines; there are label maps with hundreds of structures
 LONGEST_LINE = 900  # characters; escapes may make it longer
@@ -72,13 +72,8 @@ def _numbers(report: Report, said: ReportWords) -> Iterator[str]:
 
 
 def _number(measurement: Measurement, said: ReportWords) -> str:
-    value, uncertainty, unit = in_print(measurement)
-    digits = digits_of(measurement)
-    text = f"{value:.{digits}f}"
-    if uncertainty is not None:
-        text += f" {PLUS_MINUS} {uncertainty:.{digits}f}"
-    text = f"{_written(text, said)} {unit}".rstrip()
-    return f"{_name(measurement, said)}{said.colon} {text}"
+    printed = str(measurement.quantity.printed())
+    return f"{_name(measurement, said)}{said.colon} {_written(printed, said)}"
 
 
 def _name(measurement: Measurement, said: ReportWords) -> str:

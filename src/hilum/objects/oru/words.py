@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hilum.assessments.decision import AssessmentDecision
 from hilum.config.hl7 import Language
 from hilum.objects.oru.sentences import translated
 from hilum.objects.report.rows import BEYOND, WITHIN
@@ -34,6 +35,9 @@ class ReportWords:
     comma: str
     colon: str
     film: str
+    assessed: str
+    before: str
+    decisions: Mapping[AssessmentDecision, str]
     names: Mapping[str, str]
     reasons: Mapping[WithdrawalReason, str]
 
@@ -65,6 +69,10 @@ ENGLISH = ReportWords(
     comma=".",
     colon=":",
     film="Film",
+    assessed="A reader says of the result of {title}, version {version}: {decision}. This is not a"
+    " report.",
+    before="Said before, on {at}: {decision}.",
+    decisions={decision: str(decision) for decision in AssessmentDecision},
     names={},
     reasons={reason: reason for reason in WithdrawalReason},
 )
@@ -87,6 +95,14 @@ GERMAN = ReportWords(
     comma=",",
     colon=":",
     film="Aufnahme",
+    assessed="Eine befundende Person sagt zum Ergebnis von {title}, Version {version}: {decision}."
+    " Dies ist kein Befund.",
+    before="Zuvor, am {at}: {decision}.",
+    decisions={
+        AssessmentDecision.ACCEPTED: "angenommen",
+        AssessmentDecision.REJECTED: "verworfen",
+        AssessmentDecision.SUPPLEMENTED: "ergänzt",
+    },
     names={
         "Volume": "Volumen",
         "Length": "Länge",
@@ -125,6 +141,14 @@ FRENCH = ReportWords(
     comma=",",
     colon=" :",
     film="Cliché",
+    assessed="Avis d'un lecteur sur le résultat de {title}, version {version} : {decision}. Ceci"
+    " n'est pas un compte rendu.",
+    before="Auparavant, le {at} : {decision}.",
+    decisions={
+        AssessmentDecision.ACCEPTED: "accepté",
+        AssessmentDecision.REJECTED: "rejeté",
+        AssessmentDecision.SUPPLEMENTED: "complété",
+    },
     names={
         "Volume": "Volume",
         "Length": "Longueur",

@@ -11,14 +11,16 @@ from math import ceil, floor, log10
 
 from hilum.checks import Colour
 from hilum.dicom import codes
-from hilum.findings import Change, Measurement, Structure
-from hilum.objects.report.rows import (
-    BEYOND,
+from hilum.findings import Change, Structure
+from hilum.objects.report.rows import BEYOND, WITHIN
+from hilum.printing import (
     MINUS,
     PLUS_MINUS,
-    WITHIN,
-    digits_of,
-    in_print,
+    Printed,
+    Quantity,
+    fixed,
+    name_of,
+    rate_in_print,
     signed,
 )
 
@@ -78,26 +80,17 @@ def change_row(change: Change) -> ChangeRow:
 
 
 def _step(change: Change) -> Step:
-    scale, unit = _scale(change.of)
-    digits, uncertainty = digits_of(change.of), change.difference_uncertainty * scale
-    rate, error = change.percent_per_year, change.percent_per_year_uncertainty
-    per_year = "" if rate is None else signed(rate, 1)
-    if error:
-        per_year += f" {PLUS_MINUS} {error:.1f}"
+    digits = change.of.quantity.digits
+    value, uncertainty, unit = change.quantity.in_print
+    per_year = rate_in_print(change.percent_per_year, change.percent_per_year_uncertainty)
     return Step(
         change.latest.day.isoformat(),
-        signed(change.difference * scale, digits),
-        f"{PLUS_MINUS} {uncertainty:.{digits}f} {unit}" if uncertainty else unit,
-        f"{per_year} % per year" if per_year else "",
+        signed(value, digits),
+        Printed("", fixed(uncertainty, digits) if uncertainty else "", name_of(unit)).rest,
+        per_year,
         (BEYOND if change.is_telling else WITHIN) if uncertainty else "",
         change.is_telling,
     )
-
-
-def _scale(measurement: Measurement) -> tuple[float, str]:
-    """What turns a value into the printed one, and its unit."""
-    value, _, unit = in_print(replace(measurement, value=1.0))
-    return value, unit
 
 
 @dataclass(frozen=True)
@@ -220,10 +213,12 @@ class _Axes:
 
 
 def _track(change: Change, segment: Structure) -> Track:
-    value, uncertainty, _ = in_print(change.of)
-    scale, _ = _scale(change.of)
-    before = [(e.day, e.value * scale, e.uncertainty * scale) for e in change.earlier]
-    return Track(segment.name, segment.colour, (*before, (change.day, value, uncertainty or 0.0)))
+    unit = change.of.unit.value
+    volumes = [(e.day, Quantity(e.value, e.uncertainty, unit)) for e in change.earlier]
+    volumes.append((change.day, change.of.quantity))
+    printed = [(day, volume.in_print) for day, volume in volumes]
+    points = tuple((day, each.value, each.uncertainty or 0.0) for day, each in printed)
+    return Track(segment.name, segment.colour, points)
 
 
 def value_ticks(low: float, high: float) -> list[tuple[float, str]]:

@@ -23,6 +23,7 @@ from hilum.module import Films
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.drawing import with_shapes
 from hilum.objects.report.evidence import with_evidence
+from hilum.printing import percent
 from hilum.wording import counted, sentence
 
 
@@ -234,11 +235,6 @@ def doubted(outcome: Outcome, notes: Sequence[Note]) -> Outcome:
         return outcome
     detail = " ".join([*reasons, f"The scores alone: {outcome.words}."])
     return Outcome(LOW_CONFIDENCE, Tone.DOUBTED, detail, outcome.name)
-
-
-def percent(value: float) -> str:
-    """A share, 0-1, without false precision."""
-    return f"{value * 100:.0f} %"
 
 
 def _moment(acquired: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hilum.dicom.series import Series
-from hilum.objects.report.rows import signed
+from hilum.printing import signed
 
 AXES = ("x", "y", "z")
 # Not "L 26 mm": its origin is no middle of the patient, so a right structure may lie at L.

@@ -9,8 +9,8 @@ from pydicom.sr.coding import Code
 from hilum.checks import Colour
 from hilum.dicom import codes
 from hilum.findings import TELLING, Measurement, Structure
+from hilum.printing import PLUS_MINUS
 
-MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
 ONE_DEVIATION = f"{PLUS_MINUS} is one standard deviation"
 WITHIN = "within measurement error"
 BEYOND = "beyond measurement error"
@@ -125,40 +125,9 @@ def _words(part: Code) -> str:
 
 
 def row_of(measurement: Measurement) -> Row:
-    value, uncertainty, name = in_print(measurement)
-    digits = digits_of(measurement)
-    row = Row(
-        measurement.label,
-        signed(value, digits) if value < 0 else f"{value:.{digits}f}",
-        "" if uncertainty is None else f"{uncertainty:.{digits}f}",
-        name,
-        measurement.of.colour if measurement.of else None,
-    )
+    printed = measurement.quantity.printed()
+    row = Row(measurement.label, *printed, measurement.of.colour if measurement.of else None)
     return _with_direction(row, measurement) if measurement.code == codes.ASYMMETRY else row
-
-
-def in_print(measurement: Measurement) -> tuple[float, float | None, str]:
-    """Value, uncertainty and unit as clinicians read them: volumes in millilitres."""
-    value, uncertainty, unit = measurement.value, measurement.uncertainty, measurement.unit
-    if unit == codes.CUBIC_MILLIMETRE:
-        return value / 1000, None if uncertainty is None else uncertainty / 1000, "mL"
-    return value, uncertainty, {codes.MILLILITRE: "mL", codes.NO_UNITS: ""}.get(unit, unit.value)
-
-
-def digits_of(measurement: Measurement) -> int:
-    """Digits after the point that a measurement deserves."""
-    value, uncertainty, _ = in_print(measurement)
-    is_count = measurement.unit == codes.NO_UNITS and uncertainty is None
-    if measurement.unit == codes.PERCENT or (is_count and float(value).is_integer()):
-        return 0
-    return 2 if abs(value) < 100 else 1
-
-
-def signed(value: float, digits: int) -> str:
-    """A number with a sign that cannot be overlooked; none before a zero."""
-    text = f"{abs(value):.{digits}f}"
-    sign = MINUS if value < 0 else "+"
-    return f"{sign}{text}" if float(text) else text
 
 
 def _with_direction(row: Row, asymmetry: Measurement) -> Row:

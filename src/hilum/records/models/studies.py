@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
-from hilum.records.states import EventKind
-from hilum.wording import NOT_JUDGED_YET
+from hilum.records.states import EventKind, StudyWait
+from hilum.wording import NOT_JUDGED, NOT_JUDGED_NOW, NOT_JUDGED_YET
+
+# How a reason begins that is none of images; the first that fits is meant.
+BEGINNINGS = {
+    NOT_JUDGED_YET: StudyWait.MODULE,
+    NOT_JUDGED_NOW: StudyWait.MACHINE,
+    NOT_JUDGED: StudyWait.MISTAKE,
+}
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,27 @@ class Study:
     patience: float = 0.0
 
     @property
+    def waits_for(self) -> StudyWait | None:
+        """What keeps it from being decided on; None if all its images are."""
+        return None if self.settled_images else wait_of(self.reason)
+
+    @property
+    def obstacle(self) -> str:
+        """Why a rule cannot look at it; "" where all could, or more images may come."""
+        waits_for = self.waits_for
+        is_plain = waits_for is None or waits_for.is_for_images
+        return "" if is_plain else self.reason.partition(": ")[2]
+
+    @property
     def decided_images(self) -> int:
         """Those on which every rule has decided whose module can be used."""
-        return self.images if self.reason.startswith(NOT_JUDGED_YET) else self.settled_images
+        return self.images if self.waits_for is StudyWait.MODULE else self.settled_images
+
+
+def wait_of(reason: str) -> StudyWait:
+    """What an open study waits for, of which this is the reason."""
+    kinds = (wait for beginning, wait in BEGINNINGS.items() if reason.startswith(beginning))
+    return next(kinds, StudyWait.IMAGES)
 
 
 @dataclass(frozen=True)

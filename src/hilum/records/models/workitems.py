@@ -59,6 +59,7 @@ class Workitem:
     superseded_by: str | None = None
     findings: tuple[Summary, ...] | None = None  # None until there are any
     asked: bool = False  # a person chose its module and destinations, no rule did
+    at_once: bool = False  # it is urgent, or a person wants it now: first, and at any hour
     used: Mapping[str, str] = field(default_factory=dict)
     priors: Mapping[str, tuple[EarlierExam, ...]] = field(default_factory=dict)
     about: str | None = None  # of a note: the run whose result it is about
@@ -93,6 +94,19 @@ class WorkitemOutline:
     findings: tuple[Summary, ...] | None
     failure: str | None
     asked: bool
+
+
+@dataclass(frozen=True)
+class WaitingAnalyses:
+    """The analyses of a rule that have not begun, and when the oldest was made (s since 1970).
+
+    `hours` are those of the rule as it was recorded; both are empty of what waits for no hours.
+    """
+
+    rule_key: str
+    hours: str
+    oldest: float
+    number: int
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ workitem = sa.Table(
     sa.Column("superseded_by", sa.String(64)),
     sa.Column("findings", sa.JSON(none_as_null=True)),
     sa.Column("asked", sa.Boolean, nullable=False, default=False),  # by a person, not by a rule
+    sa.Column("at_once", sa.Boolean, nullable=False, default=False),  # first, and at any hour
     sa.Column("used", sa.JSON, nullable=False, default={}),  # input name -> run of another module
     sa.Column("priors", sa.JSON, nullable=False, default={}),  # input name -> earlier exams
     sa.Column("about", sa.String(64)),  # of a note, unless an older Hilum has made it: the run

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hilum.records.models.deliveries import Delivery
-from hilum.records.states import ARRIVED, DeliveryState, EventKind
+from hilum.records.states import ARRIVED, DeliveryState, EventKind, StudyState
 from hilum.records.views.study_list import StudyView, WorkitemView
 from hilum.records.views.timeline import TraceLine
 
@@ -26,7 +26,9 @@ def course(study: StudyView, trace: Sequence[TraceLine]) -> tuple[CourseSpan, ..
     for item in study.workitems:
         spans += _of_workitem(item, [line for line in trace if line.workitem == item.id])
     if not study.settled:
-        spans.append(CourseSpan("waits to be decided on", study.last_at, None, "assembling"))
+        state = StudyState.UNJUDGED if study.obstacle else "assembling"
+        text = study.obstacle
+        spans.append(CourseSpan("waits to be decided on", study.last_at, None, state, text))
     return tuple(sorted(spans, key=lambda span: span.begin))
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hilum.records import Records
 from hilum.records.flowing import Backlog, ShownResult, TroubledWorkitem
-from hilum.records.states import WorkitemState
+from hilum.records.states import StudyState, WorkitemState
 
 HOUR = 3600.0
 BARS = {HOUR: 12, 24 * HOUR: 24}  # how many bars each chart has, by the time it covers (s)
@@ -20,9 +20,13 @@ TROUBLES: Titles = ("failed or waiting for a person", "failed or waiting for a p
 
 @dataclass(frozen=True)
 class FlowStep:
-    """One step on the way to the archive; `waits_for_person` says whose turn it is."""
+    """One step on the way to the archive, and the state of the studies that are at it.
+
+    `waits_for_person` says whose turn it is.
+    """
 
     name: str
+    state: StudyState
     backlog: Backlog
     explanation: str
     waits_for_person: bool = False
@@ -72,12 +76,44 @@ def now_view(records: Records, now: float) -> NowView:
     """How things stand at `now` (s since 1970)."""
     flow = records.flow
     steps = (
-        FlowStep("assembling", flow.assembling(), "studies of which images may still come"),
-        FlowStep("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait"),
-        FlowStep("running", flow.in_state(WorkitemState.RUNNING), "analyses under way"),
-        FlowStep("delivering", flow.owed(), "results on their way, or asked for"),
-        FlowStep("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
-        FlowStep("parked", flow.parked(), "results that wait for a person", True),
+        FlowStep(
+            "assembling",
+            StudyState.RECEIVING,
+            flow.assembling(),
+            "studies of which images may still come",
+        ),
+        FlowStep(
+            "waiting",
+            StudyState.SCHEDULED,
+            flow.in_state(WorkitemState.SCHEDULED),
+            "analyses that wait",
+        ),
+        FlowStep(
+            "running",
+            StudyState.RUNNING,
+            flow.in_state(WorkitemState.RUNNING),
+            "analyses under way",
+        ),
+        FlowStep(
+            "delivering", StudyState.DELIVERING, flow.owed(), "results on their way, or asked for"
+        ),
+        FlowStep(
+            "cannot be judged",
+            StudyState.UNJUDGED,
+            flow.unjudged(),
+            "studies that a rule cannot look at",
+            True,
+        ),
+        FlowStep(
+            "held",
+            StudyState.HELD,
+            flow.in_state(WorkitemState.HELD),
+            "studies that wait for a person",
+            True,
+        ),
+        FlowStep(
+            "parked", StudyState.PARKED, flow.parked(), "results that wait for a person", True
+        ),
     )
     since = now - max(BARS)  # the longest period holds the others
     lately = _Lately(flow.first_images(since), flow.arrivals(since), flow.troubles(since))

@@ -10,13 +10,13 @@ from hilum.records.models.deliveries import Delivery, WrittenResult
 from hilum.records.models.studies import Removal, Study
 from hilum.records.models.workitems import WorkitemOutline
 from hilum.records.search import StudyQuery
-from hilum.records.states import PROVEN, StudyState, WorkitemKind, WorkitemState
+from hilum.records.states import PROVEN, StudyState, StudyWait, WorkitemKind, WorkitemState
 from hilum.records.views.finding import PAGE, find, page_count
 from hilum.study.verdict import Verdict
 from hilum.summary import Summary, refusal_in
 
 ALL = StudyQuery()
-OPEN = tuple(StudyState(state) for state in WorkitemState if not state.final)
+OPEN = (StudyState.UNJUDGED, *(StudyState(one) for one in WorkitemState if not one.final))
 Item = TypeVar("Item")
 
 
@@ -58,7 +58,8 @@ class StudyView:
     """One study: how many images, when, and every workitem in full.
 
     Its `address` stands for it in URLs. It is `settled` once all its images are decided on, and
-    `corrected` where a person has to decide on corrected patient data.
+    `corrected` where a person has to decide on corrected patient data. Until it is settled,
+    `waits_for` says for what, and `obstacle` why a rule cannot look at it, "" where all could.
     """
 
     study_uid: str
@@ -67,6 +68,8 @@ class StudyView:
     first_at: float
     last_at: float
     settled: bool
+    waits_for: StudyWait | None
+    obstacle: str
     corrected: bool
     removed: Removal | None
     workitems: tuple[WorkitemView, ...]
@@ -141,6 +144,8 @@ def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
             first_at=row.first_at,
             last_at=row.last_at,
             settled=bool(row.settled_images or row.study_uid in removals),
+            waits_for=None if row.study_uid in removals else row.waits_for,
+            obstacle="" if row.study_uid in removals else row.obstacle,
             corrected=row.study_uid in corrected,
             removed=removals.get(row.study_uid),
             workitems=tuple(

@@ -17,6 +17,7 @@ from hilum_lab.chaos.ledger import inferences
 from hilum_lab.chaos.network import LISTENER
 from hilum_lab.chaos.registry import fault
 from hilum_lab.chaos.trial import Trial
+from hilum_lab.network.orthanc import ANSWER_SECONDS
 from hilum_lab.network.processes import LOOPBACK
 
 ASSOCIATE_RQ = 0x01  # PDU type (PS3.8 9.3.2)
@@ -100,10 +101,11 @@ def _results(trial: Trial, study_uid: str, folder: Path) -> list[Path]:
     query = {"Level": "Instance", "Query": {"StudyInstanceUID": study_uid}, "Expand": True}
     sent = {uid for expected in trial.expected for uid in expected.study.uid_of.values()}
     files = []
-    for held in httpx.post(f"{pacs}/tools/find", json=query).json():
+    for held in httpx.post(f"{pacs}/tools/find", json=query, timeout=ANSWER_SECONDS).json():
         if held["MainDicomTags"]["SOPInstanceUID"] not in sent:
             path = folder / f"{held['ID']}.dcm"
-            path.write_bytes(httpx.get(f"{pacs}/instances/{held['ID']}/file").content)
+            url = f"{pacs}/instances/{held['ID']}/file"
+            path.write_bytes(httpx.get(url, timeout=ANSWER_SECONDS).content)
             files.append(path)
     return files
 

@@ -10,6 +10,7 @@ from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.network import Plan
 from hilum_lab.chaos.registry import fault
 from hilum_lab.chaos.trial import Trial
+from hilum_lab.network.orthanc import ANSWER_SECONDS
 
 GIVE_UP_SECONDS = 6.0
 PATIENT = Plan("patient", rule={"quiet_seconds": 5.0})  # a stall is not the end of a series
@@ -120,5 +121,6 @@ def _says(trial: Trial, study: SentStudy, word: str) -> bool:
     """Whether a result in the PACS has `word` in any attribute."""
     query = {"Level": "Instance", "Query": {"StudyInstanceUID": study.uid}}
     pacs = trial.network.pacs.url
-    keys = httpx.post(f"{pacs}/tools/find", json=query).json()
-    return any(word in httpx.get(f"{pacs}/instances/{k}/simplified-tags").text for k in keys)
+    keys = httpx.post(f"{pacs}/tools/find", json=query, timeout=ANSWER_SECONDS).json()
+    urls = (f"{pacs}/instances/{key}/simplified-tags" for key in keys)
+    return any(word in httpx.get(url, timeout=ANSWER_SECONDS).text for url in urls)

@@ -1,0 +1,55 @@
+"""What is wrong with a value that somebody wrote, in plain words and never those of a library."""
+
+from collections.abc import Mapping
+from typing import Any
+
+DATE = "a date is needed, such as 2026-11-29 or 2026-11-29T14:30"
+DATES = ("datetime_parsing", "datetime_from_date_parsing", "datetime_type")
+WORDS = {  # by the type of the error, as pydantic calls it; in braces what it tells besides
+    "int_type": "a whole number is needed",
+    "int_parsing": "a whole number is needed",
+    "int_parsing_size": "a smaller number is needed",
+    "int_from_float": "a whole number is needed",
+    "float_type": "a number is needed",
+    "float_parsing": "a number is needed",
+    "finite_number": "a finite number is needed",
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "string_type": "a text in quotes is needed",
+    "path_type": "a path in quotes is needed",
+    "string_pattern_mismatch": "a text of the form {pattern} is needed",
+    "greater_than": "more than {gt:g} is needed",
+    "greater_than_equal": "{ge:g} or more is needed",
+    "less_than": "less than {lt:g} is needed",
+    "less_than_equal": "{le:g} or less is needed",
+    "string_too_long": "{max_length} characters at most are allowed",
+    "too_long": "{max_length} at most are allowed",
+    "enum": "{expected} is needed",
+    "literal_error": "{expected} is needed",
+    "tuple_type": 'a list is needed, such as ["a", "b"]',
+    "list_type": 'a list is needed, such as ["a", "b"]',
+    "dict_type": "a table is needed, such as {{ name = value }}",
+    "model_type": "a table is needed, such as {{ name = value }}",
+    "model_attributes_type": "a table is needed, such as {{ name = value }}",
+    **dict.fromkeys(DATES, DATE),
+    "extra_forbidden": "there is no such setting",
+    "missing": "it is missing",
+}
+
+
+def reasons_of(error: BaseException) -> str:
+    """The reasons that a `ValidationError` of pydantic gives; "" for any other error."""
+    given = error.errors() if hasattr(error, "errors") else ()
+    return "; ".join(map(reason_of, given))
+
+
+def reason_of(error: Mapping[str, Any]) -> str:
+    """The reason that one of the `errors()` of a pydantic `ValidationError` gives."""
+    kind, about = error["type"], error.get("ctx", {})
+    if kind in ("string_too_short", "too_short"):
+        least = about["min_length"]
+        what = "characters" if kind == "string_too_short" else "of them"
+        return "it is empty" if least == 1 else f"{least} {what} at least are needed"
+    if kind in WORDS:
+        return WORDS[kind].format_map(about)
+    return str(error["msg"]).removeprefix("Value error, ")
