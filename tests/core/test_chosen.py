@@ -9,8 +9,11 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices
+from hilum.acts.asking import workitem_meant
 from hilum.acts.requests import obey
 from hilum.acts.withdrawing import RejectionNote, take_back
+from hilum.alarms.alarm import Facts
+from hilum.alarms.kinds import failed
 from hilum.config.site import Rule, Site
 from hilum.dicom.part10 import as_file
 from hilum.engine import exchange
@@ -181,6 +184,19 @@ def test_what_failed_or_was_cancelled_is_analysed_again(
         assert done, said
     [old, new] = items(hall, uid)
     assert (old.superseded_by, new.state) == (new.id, WorkitemState.SCHEDULED)
+
+
+def test_a_failure_that_nobody_was_told_of_can_be_left_as_it_is(hall: Gateway) -> None:
+    uid = receive(hall, *contents("one"))
+    [item] = items(hall, uid)
+    hall.records.moves.set_state(item.id, WorkitemState.FAILED, "its worker died")
+    [alarm] = failed.alarms(Facts(hall.flow.site, hall.records, hall.now))
+    assert f"`hilum cancel {uid}`" in alarm.cure_here
+    meant = workitem_meant(hall.records, uid, RequestAction.CANCEL)
+    number = hall.records.requests.add(RequestAction.CANCEL, meant)
+    obey(hall.flow)
+    assert hall.records.requests.one(number).answer == "cancelled by a person"
+    assert not list(failed.alarms(Facts(hall.flow.site, hall.records, hall.now)))
 
 
 def test_without_images_it_is_said_what_to_do(hall: Gateway) -> None:

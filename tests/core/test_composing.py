@@ -27,8 +27,8 @@ from hilum.records.models.workitems import Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.service.gateway import follow
 from hilum.study.arrivals import Arrivals
-from hilum.study.composing import PATIENCE_SECONDS
 from hilum.study.flow import Flow
+from hilum.study.hours import PATIENCE_SECONDS
 from hilum.testing import check_module
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, Module, contents, gateway

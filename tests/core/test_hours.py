@@ -21,7 +21,7 @@ from hilum.records.models.requests import Wish
 from hilum.records.models.workitems import WaitingAnalyses, Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.service.gateway import follow
-from hilum.study.composing import PATIENCE_SECONDS
+from hilum.study.hours import PATIENCE_SECONDS
 from hilum.why.question import explain
 from hilum.wording import moment
 from tests.core.test_composing import VOLUME as VOLUME_FOUND
@@ -171,6 +171,23 @@ def test_it_begins_at_once_where_somebody_needs_it(
     assert sum(line.startswith("begins first") for line in lines) == 1
 
 
+def test_so_does_that_on_more_images_in_its_place() -> None:
+    early = RULE.model_copy(update={"incomplete": "analyse"})
+    with gateway(rule=(early,)) as hall:
+        hall.now = NOON - 300
+        *most, last = contents("one")[:6]
+        for image in most:
+            hall.receive(image, "a")
+        hall.wait(150)
+        [item] = hall.items("one", early)
+        assert hall.flow.turns.begin_first(item, "a person wants it now")
+        hall.receive(last, "b")
+        hall.wait(150)
+        before, after = hall.items("one", early)
+        assert (before.superseded_by, after.at_once) == (after.id, True)
+        assert after.id in hall.engine.launched.values()
+
+
 def test_what_a_person_has_chosen_waits_for_no_hours(hall: Gateway) -> None:
     by_a_person_stopped = the_one(hall)
     hall.records.moves.cancel(by_a_person_stopped, "cancelled by a person")
@@ -201,12 +218,30 @@ def test_what_is_given_its_findings_waits_as_long() -> None:
         assert given.used == {"part": whole.id}
         hall.now = on_day("22:00") - 1
         hall.flow.sweep()
+        assert list(engine.alarms(Facts(hall.flow.site, hall.records, hall.now))) == []
+        said = explain(hall.flow.site, hall.records, given.study_uid, hall.now)
+        assert f"hilum begin {whole.id[-8:]}" in [cure.command for cure in said.cures]
         hall.now += PATIENCE_SECONDS
         hall.flow.sweep()
         assert list(hall.engine.launched.values()) == [whole.id]
         find(hall, whole, VOLUME_FOUND)
         hall.flow.sweep()
         assert list(hall.engine.launched.values()) == [whole.id, given.id]
+
+
+def test_so_does_that_whose_findings_it_waits_for() -> None:
+    strict = Rule(module="share")
+    with gateway(rule=(RULE, strict)) as hall:
+        begin(hall, Strict)
+        receive_at_noon(hall)
+        whole = the_one(hall)
+        [given] = hall.items("one", strict)
+        number = hall.records.requests.add(RequestAction.BEGIN, given.id, "")
+        obey(hall.flow)
+        answer = "share analyses it before all others; it waits for the findings of m"
+        assert hall.records.requests.one(number).answer == answer
+        hall.flow.sweep()
+        assert list(hall.engine.launched.values()) == [whole.id]
 
 
 def test_who_waits_is_told_by_a_server_too(postgres: Postgres) -> None:
@@ -217,3 +252,6 @@ def test_who_waits_is_told_by_a_server_too(postgres: Postgres) -> None:
         assert records.workitems.begin_at_once(item, "begins first, because of the test")
         assert records.workitems.waiting() == [WaitingAnalyses("", "", NOON, 1)]
         assert records.workitems.waiting([item.module]) == []
+        about = {"id": "1.2.4", "rule_key": "k", "created": NOON, "used": {"part": item.id}}
+        put(records, a_workitem(**about))
+        assert WaitingAnalyses("k", "", NOON, 1, for_findings=True) in records.workitems.waiting()

@@ -125,10 +125,13 @@ class Gateway:
     def clock(self) -> float:
         return self.now
 
-    def receive(self, content: bytes, association: str, told: bool = True) -> Intake:
+    def receive(
+        self, content: bytes, association: str, told: bool = True, ahead: float = 0.0
+    ) -> Intake:
+        """Take in a file, which a clock stamps that is so many s `ahead`."""
         stored = self.inbox.store(content)
         if stored.outcome is Intake.STORED:
-            os.utime(stored.path, (self.now, self.now))
+            os.utime(stored.path, (self.now + ahead, self.now + ahead))
         if told:
             self.flow.arrivals.take(hint_of(stored, association, "", ""))
         return stored.outcome
@@ -337,6 +340,19 @@ def test_a_clock_that_is_set_holds_up_no_study(jump: float, looks: int) -> None:
         while not made.items("one"):
             assert made.now - set_at < 2 * HELD.give_up_seconds
             made.wait(10)
+
+
+def test_files_that_a_clock_ahead_has_stamped_make_no_sender_slow() -> None:
+    paces = []
+    for ahead in (0.0, 60.0):
+        with gateway(rule=(HELD,)) as made:
+            for image in contents("one")[:3]:
+                made.receive(image, "a", ahead=ahead)
+                made.wait(1)
+            arrival = made.flow.arrivals.as_it_is(str(slices("one")[0].StudyInstanceUID))
+            assert arrival is not None
+            paces.append(arrival.longest_pause)
+    assert paces == [1.0, 1.0]
 
 
 def test_images_that_come_after_the_study_was_held(hall: Gateway) -> None:

@@ -168,6 +168,15 @@ WAITS = [
         StudyState.SCHEDULED, Cause.QUEUED,
     ),
     Wait(
+        "another module has not given the findings that it is to use",
+        also(
+            item(S.SCHEDULED, id="1.2.2", rule=Rule(module="m", hours=other_hours())),
+            item(S.SCHEDULED, created=NOW - DAY, used={"part": "1.2.2"}),
+            worker,
+        ),
+        StudyState.SCHEDULED, Cause.QUEUED,
+    ),
+    Wait(
         "it failed, and no destination is to know", item(S.FAILED, failure="it died"),
         StudyState.FAILED, Cause.FAILED, "failed", "hilum retry 1.2",
     ),

@@ -7,7 +7,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 import sqlalchemy as sa
 from dbos import DBOS, _dbos, _queue, _serialization, _sys_db
 
@@ -165,6 +167,20 @@ def test_a_poller_does_not_look_while_a_workflow_runs_but_at_once_when_it_has_en
     poller = durable.Poller(NEVER, NEVER, lambda: 1, is_news=lambda: True)
     threading.Timer(0.01, poller.finish).start()
     assert poller.wait(0.001) is True, "it is to end, though a workflow runs"
+
+
+def test_a_poller_looks_often_after_a_workflow_as_the_next_one_is_counted_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(durable, "time", SimpleNamespace(monotonic=lambda: now))
+    counts = iter([1, 1, 0])
+    poller = durable.Poller(
+        0.0, 1.0, lambda: next(counts, 0), is_news=lambda: pytest.fail("it has come to rest")
+    )
+    now = 60.0
+    assert poller.wait(0.0) is False, "the workflow has ended"
+    assert poller.wait(0.0) is False, "the next one has begun and is not counted yet"
 
 
 def hasten(folder: Path) -> None:

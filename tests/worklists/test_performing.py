@@ -41,6 +41,7 @@ from hilum.records.states import (
 from hilum.study.reviewing import Rules
 from hilum.testing import check_worklist
 from hilum.why.known import Known
+from hilum.why.steps import of_steps
 from hilum.why.study import of_study
 from hilum.worklists import (
     ProcedureStepState,
@@ -293,9 +294,16 @@ def test_a_step_that_asks_for_something_else_by_now_is_not_performed(
     manager.steps[STEP].InputReadinessState = "READY"
     hall.turn()
     hall.turn()
-    assert manager.claims == [] and hall.step().problem == NOT_FOR_US
+    assert manager.claims == [] and hall.step().reason == NOT_FOR_US
     assert hall.said(uid) == ["ris: asks for m", f"ris: {NOT_FOR_US}"]
+    assert hall.step().problem == "", "it would be an alarm"
+    [said] = of_steps(Known.of(hall.flow.site, hall.records, uid, hall.made.now))
+    assert said.sentence == f"ris: {NOT_FOR_US}"
     changed(manager, code="BRAIN")  # and back again
+    manager.steps[STEP].InputReadinessState = "UNREADY"
+    hall.turn()
+    assert hall.step().reason == ""
+    manager.steps[STEP].InputReadinessState = "READY"
 
     class Late(type(open_worklist(hall.settings))):  # type: ignore[misc]
         def claim(self, uid: str, transaction_uid: str) -> StepAnswer:

@@ -26,7 +26,12 @@ PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 DONE_TO = {  # in which states a workitem is meant where only its study is named
     RequestAction.RELEASE: (WorkitemState.PARKED,),
     RequestAction.BEGIN: (WorkitemState.SCHEDULED,),
-    RequestAction.CANCEL: (*UNFINISHED, WorkitemState.DELIVERING, WorkitemState.HELD),
+    RequestAction.CANCEL: (
+        *UNFINISHED,
+        WorkitemState.DELIVERING,
+        WorkitemState.HELD,
+        WorkitemState.FAILED,
+    ),
     RequestAction.WITHDRAW: DELIVERED,
     RequestAction.SEND_ON: DELIVERED,
 }

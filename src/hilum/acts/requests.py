@@ -81,7 +81,7 @@ def resend(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
 
 
 def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
-    """Stop an analysis, or what was not delivered yet of its results.
+    """Stop an analysis, or what was not delivered yet of its results; or leave a failure as it is.
 
     Not of a note that takes a result back: that would stand, and be called withdrawn.
     """

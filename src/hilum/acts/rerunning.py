@@ -22,6 +22,7 @@ from hilum.study.assembly import RuleDecision, Run, Wait
 from hilum.study.flow import Flow
 from hilum.study.routing import applies
 from hilum.study.runs import not_run_uid, withdrawal_uid
+from hilum.wording import listed
 
 AFTER_NOTE = 0.001  # s by which a result follows the note about the one before: both tell times
 NO_IMAGES = "none of its images is here; fetch it with `hilum fetch`, or have it sent again"
@@ -30,14 +31,20 @@ NO_IMAGES = "none of its images is here; fetch it with `hilum fetch`, or have it
 def begin(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     """Have an analysis that waits begin before all others, and not wait for the hours of its rule.
 
-    Asked for twice, it says the same.
+    So do those whose findings it waits for. Asked for twice, it says the same.
     """
-    flow.turns.begin_first(item, "a person wants it now")
+    _begin_first(flow, item)
     item = flow.records.workitems.one(item.id)
     if item.state in UNFINISHED:
-        waits = waiting_with(flow.records, item.module)
-        return RequestAnswer(True, f"{item.module} analyses it before all others{waits}")
+        text = f"{item.module} analyses it before all others{why_it_waits(flow, item)}"
+        return RequestAnswer(True, text)
     return RequestAnswer(False, f"it is {item.state}: no analysis of it waits")
+
+
+def _begin_first(flow: Flow, item: Workitem) -> None:
+    for run in flow.composition.awaited(item):
+        _begin_first(flow, run)
+    flow.turns.begin_first(item, "a person wants it now")
 
 
 def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
@@ -98,8 +105,13 @@ def why_it_waits(flow: Flow, item: Workitem) -> str:
     """What holds up the analysis of `item`, as the end of a sentence; "" if nothing does."""
     if item.state is not WorkitemState.SCHEDULED:
         return ""
-    waits = flow.workitems.hours.told(item, flow.clock())
-    return waiting_with(flow.records, item.module) or (f"; it {waits}" if waits else "")
+    if disabled := waiting_with(flow.records, item.module):
+        return disabled
+    if waits := flow.workitems.hours.told(item, flow.clock()):
+        return f"; it {waits}"
+    modules = [run.module for run in flow.composition.awaited(item)]
+    disabled = "".join(waiting_with(flow.records, module) for module in modules)
+    return f"; it waits for the findings of {listed(modules)}{disabled}" if modules else ""
 
 
 def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:

@@ -111,7 +111,7 @@ def begin(workitem: WorkitemName, config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def cancel(workitem: WorkitemName, config: Config = DEFAULT_CONFIG) -> None:
-    """Stop an analysis that waits or runs, or a delivery that was not made yet."""
+    """Stop what waits, runs or was not delivered yet, or leave a failure as it is."""
     _request_one(RequestAction.CANCEL, workitem, config)
 
 

@@ -34,7 +34,7 @@ from hilum.config.site import Site
 APPLICATION_VERSION = "1"
 POLLING_SECONDS = 0.1
 IDLE_SECONDS = 2.0  # between two looks whether anything was written, where the worker is woken
-LIVELY_SECONDS = 1.0  # after it was woken, or has begun something that is not counted yet
+LIVELY_SECONDS = 1.0  # after it was woken, or a workflow has ended: more may come
 RECOVERIES = 1000  # flow.py counts itself how often a workitem ended its worker
 UNDER_WAY = ("ENQUEUED", "DELAYED", "PENDING")
 
@@ -80,9 +80,9 @@ class Poller(threading.Event):
     """What a thread of DBOS waits on between two looks at the queue of the workers.
 
     DBOS knows one fixed pace and an event that ends the thread. This event has it look at once
-    after `wake`, and often for `lively_seconds` after that; not while a workflow runs, as there is
-    one at a time, and at once after it. Otherwise it looks when there `is_news` in the tables of
-    the engine. That is asked every `idle_seconds`, because a hint may be lost.
+    after `wake` and when a workflow has ended, and often for `lively_seconds` after that; not while
+    a workflow runs, as there is one at a time. Otherwise it looks, as often, when there `is_news`
+    in the tables of the engine. That is asked every `idle_seconds`, because a hint may be lost.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class Poller(threading.Event):
         self._is_news = is_news
         self._woken = threading.Event()
         self.thread = threading.Thread()
-        self._lively_until = time.monotonic() + lively_seconds
+        self._be_lively()
 
     def wake(self) -> None:
         """Wake the thread: there may be work."""
-        self._lively_until = time.monotonic() + self._lively_seconds
+        self._be_lively()
         self._woken.set()
 
     def finish(self) -> None:
@@ -121,13 +121,18 @@ class Poller(threading.Event):
         if self._count_running():
             while self._count_running() and not super().wait(timeout):
                 pass
+            self._be_lively()  # what begins next is not counted yet when DBOS waits again
         elif time.monotonic() < self._lively_until:
             self._woken.wait(timeout)
         else:
             while not (self._woken.wait(self._idle_seconds) or self._is_news()):
                 pass
+            self._be_lively()
         self._woken.clear()
         return self.is_set()
+
+    def _be_lively(self) -> None:
+        self._lively_until = time.monotonic() + self._lively_seconds
 
 
 def launch(database: str, executor: str) -> None:

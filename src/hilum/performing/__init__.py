@@ -135,7 +135,8 @@ class Performer:
     def _look_at_offer(self, step: WorklistStep, one: OfferedStep) -> None:
         """Take a step that nobody has claimed further, as it is offered now."""
         if not (now := self._as_asked(step, one)):
-            self._note_problem(step, NOT_FOR_US)
+            if not step.reason:
+                self._noted(replace(step, reason=NOT_FOR_US), NOT_FOR_US)
         elif one.is_ready:
             self._advance(now)
 

@@ -21,8 +21,8 @@ def as_asked(
         return step
     study_uid = asked.study_uid or step.study_uid
     if (study_uid, asked.code[:2]) == (step.study_uid, tuple(step.code[:2])):
-        return step
+        return replace(step, reason="") if step.reason else step
     module = modules.get(asked.key)
     if module is None:
         return None
-    return replace(step, study_uid=study_uid, module=module, code=asked.code, problem="")
+    return replace(step, study_uid=study_uid, module=module, code=asked.code, reason="")

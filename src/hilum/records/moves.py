@@ -103,12 +103,16 @@ class MoveRecords:
         return self._move(item.id, state, reason, kind, owe, DELIVERED)
 
     def cancel(self, item: Workitem, reason: str) -> bool:
-        """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more."""
+        """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more.
+
+        One that failed, too, of which nothing was sent: a person leaves it as it is.
+        """
+        before = (*REACHED_FROM[WorkitemState.CANCELLED], WorkitemState.FAILED)
 
         def cancel(connection: sa.Connection) -> None:
             owing.cancel(connection, item.id, reason)
 
-        return self._move(item.id, WorkitemState.CANCELLED, reason, None, cancel)
+        return self._move(item.id, WorkitemState.CANCELLED, reason, None, cancel, before)
 
     def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
         """Move a workitem that is taken back to *withdrawn*, with the note and its deliveries.

@@ -19,6 +19,12 @@ from hilum.records.states import (
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
+_given = tables.workitem.alias().c
+_AWAITS_FINDINGS = sa.exists().where(
+    _given.study_uid == workitem.study_uid,
+    _given.state.in_(UNFINISHED),
+    sa.cast(workitem.used, sa.Text).contains(_given.id),
+)
 
 
 class WorkitemRecords:
@@ -143,15 +149,19 @@ class WorkitemRecords:
             sa.select(
                 sa.case((is_free, ""), else_=workitem.rule_key).label("rule_key"),
                 sa.case((is_free, ""), else_=hours).label("hours"),
+                _AWAITS_FINDINGS.label("for_findings"),
                 workitem.created,
             )
             .where(*counts, workitem.module.not_in(without))
             .subquery()
         )
         found = (sa.func.min(each.c.created).label("oldest"), sa.func.count().label("number"))
-        by = (each.c.rule_key, each.c.hours)
+        by = (each.c.rule_key, each.c.hours, each.c.for_findings)
         rows = select(self._database, sa.select(*by, *found).group_by(*by))
-        return [WaitingAnalyses(row.rule_key, row.hours, row.oldest, row.number) for row in rows]
+        return [
+            WaitingAnalyses(r.rule_key, r.hours, r.oldest, r.number, bool(r.for_findings))
+            for r in rows
+        ]
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
         """The number of workitems of each module in each state; without what was made up."""

@@ -118,7 +118,8 @@ class Arrivals:
             return  # sent back to us by the PACS; the next sweep counts it
         if arrival is None:
             arrival = self._open_study(instance.study_uid, path.parent, caller)
-        at = path.stat().st_mtime
+        # that of a share may be stamped by a clock ahead of ours
+        at = min(path.stat().st_mtime, self._clock())
         late = late or self._starts.lie_between(arrival.last, at)
         arrival.add(instance, at, association, late)
 

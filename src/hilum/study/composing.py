@@ -15,7 +15,6 @@ from hilum.study.assembly import RuleDecision, Run, Wait
 from hilum.study.hours import OpenHours
 from hilum.summary import refusal_in
 
-PATIENCE_SECONDS = 3600.0  # after which a run begins without findings that have not come
 FILES = (exchange.FINDINGS, exchange.ARRAYS)
 
 Files = Mapping[str, tuple[str, ...]]  # as `Workitem.inputs`
@@ -102,17 +101,9 @@ class Composition:
         text = ", ".join(given)
         return f", with the findings of {text}" if text else ""
 
-    def waits(self, item: Workitem) -> bool:
-        """Whether `item` has not begun, because findings that it is to be given are not there yet.
-
-        It waits no longer than `PATIENCE_SECONDS` after all of those may begin.
-        """
-        if item.state is not WorkitemState.SCHEDULED or not item.used:
-            return False
-        now = self._clock()
-        runs = [run for run in self._runs(item).values() if run.state in UNFINISHED]
-        since = max([item.created, *(self._hours.since(run, now) for run in runs)])
-        return bool(runs) and now - since <= PATIENCE_SECONDS
+    def awaited(self, item: Workitem) -> list[Workitem]:
+        """The runs whose findings `item` is to be given, and waits for before it begins."""
+        return self._hours.awaited(item, self._runs(item).values(), self._clock())
 
     def waiting_for(self, item: Workitem) -> Iterator[Workitem]:
         """The workitems that are to be given the findings of `item`, and have not begun."""

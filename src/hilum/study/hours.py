@@ -1,4 +1,7 @@
-"""Which analyses wait for the hours of their rule: those of today's rule, if it is still there."""
+"""Which analyses wait for the hours of their rule: those of today's rule, if it is still there.
+
+And how long others wait for the findings of these.
+"""
 
 import math
 from collections.abc import Iterable
@@ -6,8 +9,10 @@ from collections.abc import Iterable
 from hilum.config.hours import in_words, is_within, last_begin, next_begin
 from hilum.config.site import Rule
 from hilum.records.models.workitems import WaitingAnalyses, Workitem
-from hilum.records.states import WorkitemState
+from hilum.records.states import UNFINISHED, WorkitemState
 from hilum.wording import counted, moment
+
+PATIENCE_SECONDS = 3600.0  # after which a run begins without findings that have not come
 
 
 class OpenHours:
@@ -26,6 +31,16 @@ class OpenHours:
     def waits(self, item: Workitem, now: float) -> bool:
         """Whether it has not begun, and is not to begin at this time of the day."""
         return item.state is WorkitemState.SCHEDULED and self.since(item, now) == math.inf
+
+    def awaited(self, item: Workitem, runs: Iterable[Workitem], now: float) -> list[Workitem]:
+        """Those of `runs` for whose findings `item`, which is to be given them, waits.
+
+        It waits no longer than `PATIENCE_SECONDS` after all of them may begin.
+        """
+        unfinished = [run for run in runs if run.state in UNFINISHED]
+        since = max([item.created, *(self.since(run, now) for run in unfinished)])
+        is_over = item.state is not WorkitemState.SCHEDULED or now - since > PATIENCE_SECONDS
+        return [] if is_over else unfinished
 
     def told(self, item: Workitem, now: float) -> str:
         """That it waits, until when and why, to follow what waits; "" if it does not."""

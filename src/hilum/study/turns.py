@@ -68,7 +68,7 @@ class Turns:
         if self._workitems.hours.waits(item, self._clock()):
             return True
         disabled = self._records.pauses.get(PausedKind.MODULE, item.module)
-        return disabled is not None or self._composition.waits(item)
+        return disabled is not None or bool(self._composition.awaited(item))
 
     def begin_first(self, item: Workitem, why: str) -> bool:
         """Have `item` begin before others, and at any hour; False if it has begun or is to already.

@@ -24,7 +24,7 @@ from hilum.records import Records
 from hilum.records.models.deliveries import Delivery, WrittenResult
 from hilum.records.models.workitems import Workitem
 from hilum.records.own import own_results
-from hilum.records.states import WorkitemKind, WorkitemState
+from hilum.records.states import UNFINISHED, WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.study.arrival import Arrival
 from hilum.study.assembly import Hold, NotApplicable, Run
@@ -94,6 +94,7 @@ class Workitems:
         module = self._facts_of(rule.module)
         workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used, priors)
         new = self._new(workitem_id, rule, arrival, run.selection)
+        before = self._predecessor(arrival.study_uid, rule, of_rule)
         return replace(
             new,
             reason=run.reason,
@@ -101,7 +102,8 @@ class Workitems:
             used=used,
             priors=priors,
             incomplete=run.incomplete,
-            predecessor=self._predecessor(arrival.study_uid, rule, of_rule),
+            predecessor=before.id if before else None,
+            at_once=before is not None and before.at_once and before.state in UNFINISHED,
         )
 
     def asked(self, rule: Rule, arrival: Arrival, run: Run, at: float) -> Workitem:
@@ -119,7 +121,9 @@ class Workitems:
         items = self._records.workitems.of_module(study_uid, module)
         return [item for item in items if item.is_run and item.superseded_by is None]
 
-    def _predecessor(self, study_uid: str, rule: Rule, of_rule: Collection[Workitem]) -> str | None:
+    def _predecessor(
+        self, study_uid: str, rule: Rule, of_rule: Collection[Workitem]
+    ) -> Workitem | None:
         """What a new run of `rule` replaces: its last run, or the last one of no rule of today.
 
         The latter is a run that a person asked for, or of a rule that was changed since.
@@ -128,7 +132,7 @@ class Workitems:
         if not current:
             others = self.standing(study_uid, rule.module)
             current = [item for item in others if item.rule_key not in self._of_rules]
-        return current[-1].id if current else None
+        return current[-1] if current else None
 
     def not_run(self, rule: Rule, arrival: Arrival, why: Hold | NotApplicable) -> Workitem:
         """The workitem that records why a module was not run."""

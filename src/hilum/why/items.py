@@ -12,7 +12,7 @@ from hilum.summary import refusal_in
 from hilum.why.deliveries import ALL_IS_WELL, of_deliveries
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known
-from hilum.wording import WHOLE_AGAIN, moment, sentence
+from hilum.wording import WHOLE_AGAIN, listed, moment, sentence
 
 NOTES = {  # what each kind of note is, in the middle of a sentence
     WorkitemKind.WITHDRAWAL: "the note that takes back a result",
@@ -175,7 +175,8 @@ def _scheduled(known: Known, item: Workitem) -> Explanation:
         text = f"the analysis by {item.module} waits, because that module has been disabled {who}"
         cure = Cure(CureKind.RESUME, "enable it", f"hilum modules enable {item.module}")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
-    if waits := OpenHours(known.site.rule).told(item, known.now):
+    hours = OpenHours(known.site.rule)
+    if waits := hours.told(item, known.now):
         text = f"the analysis by {item.module} {waits}"
         cure = Cure(CureKind.BEGIN, "begin now", f"hilum begin {item.id[-SHOWN_DIGITS:]}")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
@@ -183,6 +184,14 @@ def _scheduled(known: Known, item: Workitem) -> Explanation:
         text = f"the analysis by {item.module} waits and is tried again by itself: {item.failure}"
         cure = Cure(CureKind.LOOK, "see to the server, or correct its [[host]] in hilum.toml")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
+    given = [one for one in known.items if one.id in item.used.values()]
+    if runs := hours.awaited(item, given, known.now):
+        modules = listed(run.module for run in runs)
+        text = f"the analysis by {item.module} waits for the findings of {modules}"
+        others = [OF_STATE[run.state](known, run) for run in runs]
+        cures = tuple(cure for other in others for cure in other.cures)
+        evidence = tuple(other.sentence for other in others)
+        return Explanation(Cause.QUEUED, text, cures=cures, evidence=evidence)
     return _with_worker(known, Cause.QUEUED, f"the analysis by {item.module} waits for a worker")
 
 

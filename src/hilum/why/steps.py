@@ -24,6 +24,8 @@ def _without_workitem(step: WorklistStep) -> str:
         return ""
     asks = f"the worklist {step.worklist} asks for {step.module}"
     match step.state:
+        case StepState.WAITING if step.reason:
+            return f"{step.worklist}: {step.reason}"
         case StepState.WAITING:
             return f"{asks}; the step is claimed once its images are here and it is ready"
         case StepState.CLAIMING | StepState.CLAIMED:

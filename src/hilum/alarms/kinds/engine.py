@@ -31,15 +31,17 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
 def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
     """Analyses wait or have begun, and none goes on.
 
-    Those of modules that a person has disabled, and those that are kept for other hours, are to
-    wait. `worker_at` is the last sign of life of a worker.
+    Those of modules that a person has disabled, those that are kept for other hours, and those that
+    are to be given the findings of others, are to wait. `worker_at` is the last sign of life of a
+    worker.
     """
     workitems, hours = facts.records.workitems, OpenHours(facts.site.rule)
     running = workitems.in_state(WorkitemState.RUNNING)
     began = [item.created for item in running if item.failure is None]  # no server is away
-    may_begin, number = [], len(began)
+    may_begin, number = [], 0
     for waiting in workitems.waiting(facts.records.pauses.of(PausedKind.MODULE)):
-        if (opened := hours.since(waiting, facts.now)) < math.inf:
+        opened = hours.since(waiting, facts.now)
+        if opened < math.inf and not waiting.for_findings:
             may_begin.append(max(waiting.oldest, opened))
             number += waiting.number
     if may_begin:
@@ -47,6 +49,7 @@ def _still(facts: Facts, worker_at: float) -> Iterator[Alarm]:
         may_begin = [max(min(may_begin), *enabled, 0.0)]
     since = max(min(began + may_begin, default=facts.now), worker_at)
     if facts.now - since > SILENT_SECONDS:
+        number += len(began)
         text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
     elif may_begin:
         patience = max(STILL_SECONDS, 2 * facts.site.worker.timeout_seconds)

@@ -15,7 +15,8 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "failed",
             Severity.WARNING,
             f"analyses of {counted(len(uids), 'study')} failed, and no destination was told: their"
-            " images are kept until they are run again",
-            "see in `hilum trace STUDY` why; remove the cause, then `hilum retry STUDY`",
+            " images are kept until they are run again, or cancelled",
+            "see in `hilum trace STUDY` why; remove the cause, then `hilum retry STUDY`; or leave"
+            " it as it is with `hilum cancel STUDY`",
             studies=uids,
         )

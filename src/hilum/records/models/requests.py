@@ -62,6 +62,6 @@ class WorklistStep:
     analysis: int | None = None
     workitem_id: str = ""
     told: str = ""  # what the worklist was last told of its progress
-    reason: str = ""  # why it ends without a result
+    reason: str = ""  # why it ends without a result, or is not claimed
     cancel_asked: bool = False  # somebody wants it canceled, and we have not heeded that yet
     problem: str = ""  # why the worklist does not take what it is told

@@ -101,12 +101,14 @@ class WaitingAnalyses:
     """The analyses of a rule that have not begun, and when the oldest was made (s since 1970).
 
     `hours` are those of the rule as it was recorded; both are empty of what waits for no hours.
+    `for_findings`: they are to be given those of a run that has not ended.
     """
 
     rule_key: str
     hours: str
     oldest: float
     number: int
+    for_findings: bool = False
 
 
 @dataclass(frozen=True)
