@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from hilum.engine import exchange
 from hilum.errors import ModuleCrashed, ModuleError
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.discovery import discover, installed_modules
-from hilum.module import facts_of
+from hilum.module import facts_of, problem_of
 from plugin import install_plugin
 
 MISTAKES = """
@@ -171,3 +172,19 @@ def test_what_cannot_be_run_is_told_before_a_study_comes(
     found, problems = discover(Place(), {"mistaken"})
     assert not found
     assert re.search(said, problems["mistaken"]), problems
+
+
+RUNNABLE = {  # ways to write `run` that Python can call as it is declared
+    "usual": " def run(self, series): 0",
+    "named": " def run(self, volume, *, more=1): 0",
+    "static": " @staticmethod\n def run(series): 0",
+    "class": " @classmethod\n def run(cls, series): 0",
+    "any": " def run(self, *given, **named): 0",
+}
+
+
+@pytest.mark.parametrize("way", RUNNABLE)
+def test_what_can_be_run_is_not_refused(way: str) -> None:
+    names: dict[str, Any] = {}
+    exec(f"{HEAD} needs = Input('MR')\n{RUNNABLE[way]}", names)
+    assert problem_of(names["Module"]) == ""
