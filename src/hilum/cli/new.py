@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import app, say
-from hilum.installing.uv import VERSION
 
 NEEDED = ("pytest", "uv")
 
@@ -44,6 +43,8 @@ def next_steps(made: Path, missing: Collection[str]) -> Iterator[str]:
 
     Hilum itself needs neither pytest nor uv.
     """
+    from hilum.installing.uv import VERSION
+
     if "pytest" in missing:
         yield f"{sys.executable} -m pip install pytest"
     yield f"{sys.executable} -m pytest {made}"
