@@ -13,9 +13,9 @@ from hilum.config.fields import Settings
 from hilum.config.kinds import SECTIONS_BY_KIND, UNUSABLE_KIND, settings_of
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.mistakes import reason_of
 from hilum.privacy import denied
 from hilum.wording import suggestion
+from hilum.wrong_values import reason_of
 
 
 def load(path: Path) -> Site:

@@ -20,7 +20,7 @@ from hilum.config.editing import toml_text
 from hilum.config.fields import Settings, toml_value
 from hilum.config.masking import is_secret
 from hilum.config.reference import section_of
-from hilum.mistakes import reason_of
+from hilum.wrong_values import reason_of
 
 FieldShape = Literal[
     "text",

@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
-from hilum.mistakes import reason_of
+from hilum.wrong_values import reason_of
 
 
 @pytest.mark.parametrize(
