@@ -16,6 +16,7 @@ from hilum.errors import ModuleCrashed, ModuleError
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.discovery import discover, installed_modules
 from hilum.module import facts_of, problem_of
+from patience import PATIENCE
 from plugin import install_plugin
 
 MISTAKES = """
@@ -115,7 +116,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[Host]:
-    with closing(open_host(in_child("mistaken"), Place(Worker(timeout_seconds=30)))) as opened:
+    with closing(open_host(in_child("mistaken"), Place(Worker(timeout_seconds=PATIENCE)))) as opened:
         yield opened
 
 
