@@ -116,7 +116,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[Host]:
-    with closing(open_host(in_child("mistaken"), Place(Worker(timeout_seconds=PATIENCE)))) as opened:
+    place = Place(Worker(timeout_seconds=PATIENCE))
+    with closing(open_host(in_child("mistaken"), place)) as opened:
         yield opened
 
 
