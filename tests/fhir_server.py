@@ -39,7 +39,9 @@ class FhirBehaviour:
     is of the answer to the question what it can do. One that `keeps` nothing accepts all the same;
     `page`: it says that more was found; `is_login`: a transaction is answered by a login page.
     `change` is what it does to each resource that it stores. `entry_status` is what it answers
-    of the last entry, which it leaves out: it takes a transaction for a batch.
+    of the last entry, which it leaves out: it takes a transaction for a batch. `meanwhile` is what
+    somebody else does there before each transaction. What is put over a version that is no longer
+    the newest is refused with `conflict_status`, by some with 409.
     """
 
     status: int = 0
@@ -55,6 +57,8 @@ class FhirBehaviour:
     page: bool = False
     is_login: bool = False
     entry_status: str = ""
+    meanwhile: Callable[[], None] = lambda: None
+    conflict_status: int = 412
     change: Callable[[Resource], None] = lambda _resource: None
 
 
@@ -172,7 +176,7 @@ class FhirServer:
         except ValidationError as error:
             raise RefusedError(422, f"{SECRET} {error}") from error
         after = copy.deepcopy(self.history)
-        places = {e["fullUrl"]: self._place(after, e["request"]["url"]) for e in bundle["entry"]}
+        places = {e["fullUrl"]: self._place(after, e["request"]) for e in bundle["entry"]}
         said: list[Resource] = []
         for number, entry in enumerate(bundle["entry"], 1):
             if self.behaviour.entry_status and number == len(bundle["entry"]):
@@ -192,7 +196,16 @@ class FhirServer:
             self.history = after
         return {"resourceType": "Bundle", "type": "transaction-response", "entry": said}
 
-    def _place(self, history: dict[str, list[Resource]], url: str) -> str:
+    def _place(self, history: dict[str, list[Resource]], request: Resource) -> str:
+        """Where an entry is put; a condition beside a version is refused, as it is ignored by most.
+
+        HAPI and Microsoft's server do not look at ifMatch of a conditional update.
+        """
+        url, version = request["url"], request.get("ifMatch")
+        if version:
+            if url not in history or version != f'W/"{history[url][-1]["meta"]["versionId"]}"':
+                raise RefusedError(self.behaviour.conflict_status, f"{SECRET}: {version}")
+            return str(url)
         kind, condition = url.split("?identifier=")
         token = _token(condition)
         found = [p for p, v in history.items() if p.startswith(f"{kind}/") and _has(v[-1], token)]
@@ -236,6 +249,7 @@ class FhirServer:
         self._dropped += is_dropped
         if is_dropped and not behaviour.drop_keeps:
             raise ConnectionAbortedError
+        behaviour.meanwhile()
         with self._lock:
             said = self.transact(body)
         if is_dropped:
@@ -250,6 +264,24 @@ class FhirServer:
             "fhirVersion": self.behaviour.version,
             "rest": [{"mode": "server", "interaction": [*interactions, {"code": "batch"}]}],
         }
+
+
+@dataclass
+class Somebody:
+    """Goes on with the report at `place` while we write, as often as `times`."""
+
+    server: FhirServer
+    place: str
+    status: str
+    times: int = 1
+
+    def __call__(self) -> None:
+        if self.times:
+            self.times -= 1
+            newest = self.server.history[self.place][-1]
+            meta = {**newest["meta"], "versionId": f"{newest['meta']['versionId']}-more"}
+            changed = {**newest, "status": self.status, "meta": meta}
+            self.server.history[self.place].append(changed)
 
 
 class _Handler(BaseHTTPRequestHandler):

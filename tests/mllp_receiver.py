@@ -5,7 +5,7 @@ It reads messages with another library than Hilum writes them with.
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -25,13 +25,15 @@ class Receiver:
 
     `came` are the messages in the order in which they came, repeats too; `kept` are those that it
     has taken, as a program that knows repeats by MSH-10 keeps them. `afterwards` is a second answer
-    to each, and `end` what stands after every one.
+    to each, and `end` what stands after every one. With `instead`, it sends what that makes of
+    MSH-10, frames and all, and hangs up.
     """
 
     answers: list[tuple[str, str]] = field(default_factory=lambda: [ACCEPTS])
     answers_another: bool = False
     afterwards: str = ""
     end: bytes = b"\x1c\r"
+    instead: Callable[[str], bytes] | None = None
     came: list[bytes] = field(default_factory=list)
     kept: dict[str, bytes] = field(default_factory=dict)
     port: int = 0
@@ -41,6 +43,8 @@ class Receiver:
         self.came.append(message)
         verdict, more = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         control_id = str(parsed.segment("MSH")(10))
+        if self.instead:
+            return self.instead(control_id)
         if verdict in ("AA", "CA", ""):
             self.kept[control_id] = message
         if verdict == "-":
@@ -87,7 +91,9 @@ def _converse(connection: socket.socket, receiver: Receiver) -> None:
         while b"\x1c\r" in buffer:
             frame, _, buffer = buffer.partition(b"\x1c\r")
             answer = receiver.answer(frame.partition(b"\x0b")[2])
-            if answer is None:
+            if receiver.instead and answer:
+                connection.sendall(answer)
+            if receiver.instead or answer is None:
                 connection.shutdown(socket.SHUT_RDWR)
                 return
             if answer:

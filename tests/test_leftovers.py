@@ -40,11 +40,17 @@ def test_a_process_that_lost_its_parent_is_found() -> None:
     forsaken = ["sh", "-c", "sleep 987 > /dev/null & echo $!"]
     said = subprocess.run(forsaken, stdout=subprocess.PIPE, text=True, check=True).stdout
     try:
-        found = leftovers.left_over(seconds=0.1)[int(said)]
-        assert found.startswith("(s") and found.endswith(": sleep 987")  # "(sleep) S 1: sleep 987"
+        found = until(lambda: _sleeping(int(said)), "the process")
+        assert found.startswith("(s")  # "(sleep) S 1: sleep 987"
     finally:
         os.kill(int(said), signal.SIGKILL)
-    assert int(said) not in leftovers.left_over()
+    until(lambda: int(said) not in leftovers.left_over(0.0), "its end")
+
+
+def _sleeping(pid: int) -> str:
+    """What is said of the process once it has become another program."""
+    found = leftovers.left_over(0.0)[pid]
+    return found if found.endswith(": sleep 987") else ""
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -199,9 +199,9 @@ def where(error: BaseException, package: str = "") -> str:
 
 
 def way_to(error: BaseException) -> str:
-    """The same, and by which lines of ours it was reached, the last first.
+    """What `where` says of an error, and the lines of ours on the way to it, the last first.
 
-    Without the line that has caught it.
+    The line that caught it is left out.
     """
     lines = [
         f"{Path(frame.f_code.co_filename).name}, line {line}"

@@ -45,7 +45,8 @@ def _calls(module: type, alone: tuple[Any, ...], named: dict[str, Any], words: s
     if getattr(module, "parameters", None) is not None:
         named, words = {**named, "parameters": None}, f"{words}, parameters"
     run: Callable[..., Any] = getattr(module, "run")  # noqa: B009 - no type has it
-    if not _takes(run, None, *alone, **named):
+    is_bound = isinstance(inspect.getattr_static(module, "run"), (staticmethod, classmethod))
+    if not _takes(run, *(() if is_bound else (None,)), *alone, **named):
         return f"has a `run` that does not take what it declares: def run({words})"
     if getattr(module, "host", "child") == "child" and not _takes(module):
         return "has an `__init__` with arguments, and it is made without any"

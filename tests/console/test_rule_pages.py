@@ -131,6 +131,7 @@ def test_what_is_wrong_is_said_at_its_field(
 
 def test_parameters_keep_their_types_in_a_form() -> None:
     parameters = {"threshold": 0.5, "sides": ["left", "right"], "colour": "red", "fast": True}
+    parameters |= {"window": {"centre": 40, "of": {"a": 1}}, "steps": [{"a": 1}], "lines": "a\nb"}
     [field] = [one for one in fields_of(Rule, {"parameters": parameters}) if one.shape == "values"]
     assert field.text.splitlines()[0] == "threshold = 0.5"
     typed = field.text.replace('"red"', "blue")  # quotes are easily forgotten

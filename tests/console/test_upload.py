@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from factory import a_study, mr_slices, put
@@ -302,6 +302,13 @@ def spans(least: float, most: float) -> st.SearchStrategy[tuple[float, float] | 
     pixel_spacing=spans(0.5, 3),
     orientation=st.sampled_from([None, "axial", "coronal", "sagittal"]),
     echo_time=spans(2, 100),
+)
+@example(
+    modality="CT",
+    slice_spacing=(2.97, inf),
+    pixel_spacing=None,
+    orientation=None,
+    echo_time=None,
 )
 @settings(max_examples=10, deadline=None)
 def test_a_made_up_series_is_what_a_module_declares(**declared: Any) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from factory import mr_slices, write
 from hilum.alarms import alarms_now
 from hilum.cli import app
-from hilum.config import parse
+from hilum.config import load, parse
 from hilum.destinations import open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
@@ -27,6 +27,7 @@ from hilum.privacy import OTHERS, denied, make_private, open_to_others
 from hilum.records import Records
 from hilum.service.supervisor import Supervisor
 from hilum.testing import results_of
+from tests.hosts.test_scratch import as_ordinary_user
 
 
 def mode(path: Path) -> int:
@@ -224,3 +225,15 @@ def test_who_may_not_read_is_told_whose_it_is(
     told = f"Permission denied: it belongs to {me}, so run this as {me} (`sudo -u {me} ...`)"
     assert denied(refused, inside) == told
     assert denied(OSError(errno.ENOSPC, "No space left"), inside) == "No space left"
+
+
+def test_who_may_not_read_the_settings_is_told_whose_they_are(tmp_path: Path) -> None:
+    (tmp_path / "hilum.toml").touch(0o600)
+    me = pwd.getpwuid(os.geteuid()).pw_name
+
+    def work() -> None:
+        with pytest.raises(ConfigurationError, match=f"denied: it belongs to {me}, so run"):
+            load(tmp_path / "hilum.toml")
+
+    if os.geteuid() == 0:
+        as_ordinary_user(work)

@@ -13,6 +13,7 @@ from hilum.acts.releasing import release
 from hilum.acts.requests import resend
 from hilum.acts.resending import lacks
 from hilum.acts.withdrawing import RejectionNote, take_back
+from hilum.destinations.fhir import MOST_CHANGES
 from hilum.dicom import codes
 from hilum.engine import exchange
 from hilum.findings import Findings, Measurement
@@ -20,7 +21,15 @@ from hilum.records.models.requests import Request
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, RequestAction, WorkitemState
 from tests.core.test_order_of_arrival import MARKED, Gateway, contents, gateway
-from tests.fhir_server import SECRET, SYSTEM, WELL, FhirBehaviour, FhirServer, fhir_server
+from tests.fhir_server import (
+    SECRET,
+    SYSTEM,
+    WELL,
+    FhirBehaviour,
+    FhirServer,
+    Somebody,
+    fhir_server,
+)
 
 REFUSES = FhirBehaviour(status=422)
 BUSY = FhirBehaviour(status=503)
@@ -170,6 +179,25 @@ def test_what_is_parked_is_overtaken_and_stays_so(record: Record) -> None:
     )
     assert not answer.done, "or what was taken back would stand there again"
     assert answer.text == f"not released: {second.id} has taken its place"
+
+
+@pytest.mark.parametrize(
+    ("status", "times", "why"),
+    [("final", 1, "no longer preliminary"), ("preliminary", 99, f"was sent {MOST_CHANGES} times")],
+)
+def test_a_report_that_somebody_changes_while_we_write_is_not_written_over(
+    record: Record, status: str, times: int, why: str
+) -> None:
+    record.result(1.5)
+    record.deliver()
+    [report] = [place for place in record.server.history if "Report" in place]
+    somebody = Somebody(record.server, report, status, times)
+    record.server.behaviour = FhirBehaviour(meanwhile=somebody)
+    second = record.result(3.5)
+    record.deliver()
+    assert record.again(second).state is WorkitemState.PARKED
+    assert record.numbers() == {1.5: "preliminary"} and set(record.report()[1:]) == {status}
+    assert why in record.hall.records.deliveries.one(second.id, "record").reason
 
 
 def test_what_was_replaced_is_not_sent_again(record: Record) -> None:

@@ -305,9 +305,9 @@ def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -
 
 
 def test_incomplete_settings_are_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"destination\.0\.url is missing"):
+    with pytest.raises(ConfigurationError, match=r"^destination web: url is missing"):
         parse({"destination": [{"name": "web", "kind": "dicomweb"}]})
-    with pytest.raises(ConfigurationError, match=r"destination\.0\.folder is missing"):
+    with pytest.raises(ConfigurationError, match=r"^destination out: folder is missing"):
         parse({"destination": [{"name": "out", "kind": "folder"}]})
 
 

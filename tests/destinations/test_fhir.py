@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from hilum.answers import Acceptance, Answer, Checked
-from hilum.destinations.fhir import FhirDestination, FhirDestinationSettings
+from hilum.destinations.fhir import MOST_CHANGES, FhirDestination, FhirDestinationSettings
 from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.objects import Analysis
@@ -19,7 +19,7 @@ from hilum.objects.fhir.bundle import FhirResult
 from hilum.objects.kinds import Writing
 from hilum.results import FHIR, Result
 from hilum.testing import check_destination
-from tests.fhir_server import SECRET, SYSTEM, WELL, FhirBehaviour, FhirServer, fhir_server
+from tests.fhir_server import SECRET, SYSTEM, WELL, FhirBehaviour, FhirServer, Somebody, fhir_server
 from tests.objects import exams
 
 ISSUER = "urn:oid:2.999.2"
@@ -125,7 +125,8 @@ def test_a_repeat_makes_nothing_new(server: FhirServer, author: Author) -> None:
     places = set(server.history)
     sent(record(server), result)
     assert set(server.history) == places
-    assert len(server.bodies) == 1, "the same bytes"
+    for versions in server.history.values():
+        assert {**versions[-1], "meta": versions[0]["meta"]} == versions[0], "the same content"
 
 
 def test_a_result_that_replaces_another_is_a_version_of_it(
@@ -300,6 +301,59 @@ def test_what_somebody_has_signed_is_not_written_over(
     assert {place: len(known) for place, known in server.history.items()} == versions
     server.history[report][-1]["status"] = "preliminary"  # the cure
     sent(destination, later[0])
+
+
+@pytest.mark.parametrize("conflict_status", [412, 409])
+def test_what_is_signed_between_our_look_and_our_write_is_not_written_over(
+    server: FhirServer, author: Author, conflict_status: int
+) -> None:
+    server.add_patient("4711")
+    destination, first = record(server), author.result("a")
+    sent(destination, first)
+    [report] = [place for place in server.history if place.startswith("DiagnosticReport/")]
+    somebody = Somebody(server, report, "final")
+    server.behaviour = FhirBehaviour(meanwhile=somebody, conflict_status=conflict_status)
+    for later in (author.result("b", first, count=2), author.withdrawal("n", first)):
+        somebody.times = 1
+        [answer] = destination.send([later])
+        assert (answer.acceptance, answer.most_times) == (Acceptance.LATER, MOST_CHANGES)
+        assert "was changed" in answer.text and SECRET not in answer.text
+        assert server.history[report][-1]["status"] == "final"
+        with pytest.raises(DeliveryRefused, match="whose status is no longer preliminary"):
+            list(destination.send([later]))
+        server.history[report][-1]["status"] = "preliminary"  # the cure
+    sent(destination, later)
+
+
+def test_what_changes_and_stays_preliminary_is_looked_at_again(
+    server: FhirServer, author: Author
+) -> None:
+    server.add_patient("4711")
+    destination, first = record(server), author.result("a")
+    sent(destination, first)
+    [report] = [place for place in server.history if place.startswith("DiagnosticReport/")]
+    server.behaviour = FhirBehaviour(meanwhile=Somebody(server, report, "preliminary"))
+    later, after = author.result("b", first, count=2), author.result("c")
+    answers = list(destination.send([later, after]))
+    assert [one.acceptance for one in answers] == [Acceptance.LATER] * 2, "none overtakes it"
+    sent(destination, later)
+
+
+def removes(resource: dict[str, Any]) -> None:
+    del resource["meta"]["versionId"]
+
+
+@pytest.mark.parametrize("change", [removes, lambda report: report["meta"].update(versionId='1"')])
+def test_a_server_that_gives_no_version_is_updated_without(
+    server: FhirServer, author: Author, change: Callable[[dict[str, Any]], None]
+) -> None:
+    server.add_patient("4711")
+    destination, first = record(server), author.result("a")
+    sent(destination, first)
+    for place, versions in server.history.items():
+        if place.startswith("DiagnosticReport/"):
+            change(versions[-1])
+    sent(destination, author.result("b", first, count=2))
 
 
 def test_a_server_that_gives_nothing_back_is_not_asked_for_the_report(

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.hl7.er7 import encoded, header, segment
 from hilum.inbox.heard import file_of
-from hilum.records.states import DeliveryState
+from hilum.records.states import DeliveryState, EventKind
 from hilum.results import HL7, Result
 from hilum.transport.mllp import Frames
 from tests.certificates import SelfSigned
@@ -184,6 +184,107 @@ def test_tls_is_mutual(tmp_path: Path) -> None:
             list(nameless.send([sent]))
 
 
+# Whatever is answered -----------------------------------------------------------------------------
+
+NAMED = {  # what stands in MSA-2
+    "the ID": lambda own: own,
+    "padded": lambda own: f"  {own} ",
+    "small letters": str.lower,
+    "cut to 20": lambda own: own[:20],
+    "with a component": lambda own: f"{own}^RIS",
+}
+NAMELESS = {"empty": lambda _own: "", "deleted": lambda _own: '""'}
+MISNAMED = {
+    "another ID": lambda _own: "A17",
+    "a part of it": lambda own: own[:10],
+    "more than it": lambda own: f"{own}1",
+}
+WRITTEN = {  # how an answer with those MSA-1 and MSA-2 is written
+    "as usual": lambda code, own: f"MSH|^~\\&|RIS||||2026||ACK|A1|P|2.5.1\rMSA|{code}|{own}\r",
+    "no MSH-10": lambda code, own: f"MSH|^~\\&|RIS||||||ACK\rMSA|{code}|{own}\r",
+    "MSH and no more": lambda code, own: f"MSH|^~\\&\rMSA|{code}|{own}",
+    "lines": lambda code, own: f"MSH|^~\\&|RIS||||||ACK\nMSA|{code}|{own}\n",
+    "MSA last": lambda code, own: f"MSH|^~\\&|RIS\rZZZ|1\rMSA|{code}|{own}\r",
+    "other delimiters": lambda code, own: f"MSH$%~\\&$RIS\rMSA${code}${own.replace('^', '%')}\r",
+    "another version": lambda code, own: f"MSH|^~\\&|||||||ACK||P|2.1\rMSA|{code}|{own}\r",
+    "an unknown character set": lambda code, own: (
+        f"MSH|^~\\&||||||||||P|2.5|||||| ISO-8859-1\rMSA|{code}|{own}|gel\xf6scht\r"
+    ),
+    "another than it states": lambda code, own: (
+        f"MSH|^~\\&||||||||||P|2.5||||||UNICODE UTF-8\rMSA|{code}|{own}|gel\xf6scht\r"
+    ),
+}
+VERDICTS = {
+    "AA": Acceptance.TAKEN,
+    "CA": Acceptance.TAKEN,
+    "aa": Acceptance.TAKEN,
+    "AE": Acceptance.LATER,
+    "CE": Acceptance.LATER,
+    "AR": Acceptance.NEVER,
+    "CR": Acceptance.NEVER,
+}
+OWN = "H0123456789ABCDEFGHI"  # as long as MSH-10 of ours, which has no small letters
+
+
+def framed(*texts: str) -> bytes:
+    return b"".join(b"\x0b" + one.encode("latin-1") + b"\x1c\r" for one in texts)
+
+
+USUAL = WRITTEN["as usual"]
+NO_ANSWER = {  # what says nothing of the message
+    "no MSA": framed("MSH|^~\\&|RIS||||||ACK\rERR|||207\r"),
+    "MSA without a code": framed(USUAL("", OWN)),
+    "a code of nobody": framed(USUAL("OK", OWN)),
+    "no MSH": framed(f"MSA|AA|{OWN}\r"),
+    "nothing": framed(""),
+    "XML": framed(f"<ACK><MSA><MSA.1>AA</MSA.1><MSA.2>{OWN}</MSA.2></MSA></ACK>"),
+    "UTF-16": b"\x0b" + USUAL("AA", OWN).encode("utf-16") + b"\x1c\r",
+    "no frame": USUAL("AA", OWN).encode(),
+    "no end": b"\x0b" + USUAL("AA", OWN).encode(),
+    "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "two of others": framed(USUAL("AA", "A17"), USUAL("AA", "A18")),
+    "of another, and of nobody": framed(USUAL("AA", "A17"), USUAL("AA", "")),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_an_answer_counts_however_it_is_written(
+    receiver: Receiver, tmp_path: Path, written: str
+) -> None:
+    sent, place = message(tmp_path, OWN), destination(receiver)
+    for verdict, (named, msa_2) in product(VERDICTS, (NAMED | NAMELESS | MISNAMED).items()):
+        receiver.instead = lambda own, code=verdict, name=msa_2: framed(
+            WRITTEN[written](code, name(own))
+        )
+        [answer] = place.send([sent])
+        expected = Acceptance.NEVER if named in MISNAMED else VERDICTS[verdict]
+        assert answer.acceptance is expected, (verdict, named)
+        is_said = "names no message" in answer.text
+        assert is_said == (named in NAMELESS and expected is Acceptance.TAKEN), (verdict, named)
+
+
+@pytest.mark.parametrize("first", VERDICTS)
+def test_of_several_answers_the_first_to_it_counts(
+    receiver: Receiver, tmp_path: Path, first: str
+) -> None:
+    for second, (name, other) in product(VERDICTS, product((OWN, ""), repeat=2)):
+        several = framed(USUAL(first, name), USUAL(second, other))
+        receiver.instead = lambda _own, said=several: said
+        [answer] = destination(receiver).send([message(tmp_path, OWN)])
+        counts = second if first == "CA" else first  # what the application says after the transport
+        assert answer.acceptance is VERDICTS[counts], (second, name, other)
+
+
+def test_what_follows_one_that_names_no_message_has_an_answer_of_its_own(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Answers to the first that come late are not taken for answers to the second."""
+    receiver.instead = lambda own: framed(USUAL("AA", "")) * 2 if own == "a" else b""
+    sending = destination(receiver).send([message(tmp_path, name) for name in "ab"])
+    assert next(sending).acceptance is Acceptance.TAKEN
+    assert next(sending).acceptance is Acceptance.UNKNOWN
+
+
 # Through the outbox -------------------------------------------------------------------------------
 
 
@@ -242,6 +343,29 @@ def test_what_had_no_answer_is_sent_again_with_the_same_bytes_and_nothing_overta
         office.turn()
     assert receiver.came == [first, first, correction]
     assert list(receiver.kept.values()) == [first, correction], "who knows MSH-10 has each once"
+
+
+@pytest.mark.parametrize("said", NO_ANSWER.values(), ids=list(NO_ANSWER))
+def test_what_is_no_answer_to_it_is_parked_and_not_sent_again(
+    office: Office, receiver: Receiver, said: bytes
+) -> None:
+    receiver.instead = lambda _own: said
+    office.owe_message(OWN)
+    for _ in range(3):
+        office.turn()
+    assert len(receiver.came) == 1 and office.how(OWN) is DeliveryState.REFUSED
+    parked = office.records.deliveries.one(OWN, "ris").reason
+    assert "nobody knows whether it took the message" in parked and "`hilum release`" in parked
+    assert file_of(office.folder, "1.2", OWN, "ris").exists()
+
+
+def test_that_a_receiver_names_no_message_is_told(office: Office, receiver: Receiver) -> None:
+    receiver.instead = lambda _own: framed(USUAL("AA", ""))
+    office.owe_message("first")
+    office.turn()
+    assert len(receiver.came) == 1 and office.how("first") is DeliveryState.ACCEPTED
+    told = office.records.events.of_kind("1.2", EventKind.WARNING)
+    assert any("names no message" in one.text for one in told)
 
 
 def test_an_error_is_repeated_a_few_times_and_then_parked(

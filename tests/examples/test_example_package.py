@@ -68,7 +68,7 @@ def test_its_settings_are_written_explained_and_checked(example_package: Path) -
     for kind in ("shelf", "drop", "fresh", "journal", "tray"):
         assert f'# kind = "{kind}"' in text
     assert "# Where the files are put." in text
-    with pytest.raises(ConfigurationError, match=r"source\.0\.foldr, did you mean 'folder'"):
+    with pytest.raises(ConfigurationError, match="unknown setting foldr, did you mean 'folder'"):
         parse({"source": [{"name": "x", "kind": "drop", "folder": "x", "foldr": "x"}]})
     shelf = {"name": "x", "kind": "shelf", "url": "http://127.0.0.1:1", "objects": ["number"]}
     with pytest.raises(ConfigurationError, match="did you mean 'numbers'"):

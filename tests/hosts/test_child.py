@@ -238,6 +238,8 @@ def test_a_module_that_hangs_is_killed_and_the_next_run_is_in_a_new_process(
     with closing(moody(plugin, 3)) as host:
         with pytest.raises(ModuleCrashed, match="more than 3 s; killed"):
             host.run(job(tmp_path, "hangs", "hangs"))
+        where = (tmp_path / "out-hangs" / "traceback.txt").read_text()
+        assert re.search(r'moody\.py", line \d+ in ', where), where
         host.run(job(tmp_path, "calm"))
     assert "run 1 in" in exchange.load(tmp_path / "out-calm").notes[0].text
 

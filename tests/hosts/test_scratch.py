@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,14 @@ def test_what_a_killed_worker_left_keeps_no_other_from_its_work(home: Path) -> N
         remove(made)
 
     as_ordinary_user(work)
+
+
+def test_workers_that_start_at_once_remove_the_same_folders(home: Path) -> None:
+    left = make_scratch()
+    kin, _pid, _started, _ = left.name.rsplit("-", 3)
+    remove(left)
+    for number in range(200):
+        (home / f"{kin}-{os.getpid()}-1-{number}").mkdir()
+    with ThreadPoolExecutor(8) as workers:
+        made = [one.result() for one in [workers.submit(make_scratch) for _ in range(8)]]
+    assert sorted(home.iterdir()) == sorted(made)

@@ -1,6 +1,7 @@
 """The laboratory's commands come by entry point, like those of any package; Hilum works without."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -91,8 +92,8 @@ def test_help_names_no_types_of_python() -> None:
 def test_a_new_module_comes_with_each_step_that_it_needs(tmp_path: Path) -> None:
     told = run("new", "module", "my-lesions", cwd=tmp_path)
     assert "-m pytest my-lesions" in told.stderr and "modules add my-lesions" in told.stderr
-    steps = [" ".join(one.split()[1:4]) for one in next_steps(Path("m"), NEEDED)]
-    assert steps == ["-m pip install", "-m pytest m", "-m pip install", "modules add m"]
+    steps = [" ".join(shlex.split(one)[1:4]) for one in next_steps(Path("a b"), NEEDED)]
+    assert steps == ["-m pip install", "-m pytest a b", "-m pip install", "modules add a b"]
 
 
 @pytest.mark.parametrize("command", LABORATORY)

@@ -67,7 +67,9 @@ def site_and_records(config: Path) -> "tuple[Site, Records]":
 
 def is_recorded(site: "Site") -> bool:
     """Whether there are records of this site."""
-    return bool(site.database) or (site.data / "hilum.db").exists()
+    from hilum.config.site import RECORDS
+
+    return bool(site.database) or (site.data / RECORDS).exists()
 
 
 def records_if_any(site: "Site") -> "Records":

@@ -95,7 +95,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except BadParameter as wrong:
             if cause := wrong.__cause__:
-                from hilum.mistakes import reasons_of
+                from hilum.wrong_values import reasons_of
 
                 wrong.message = reasons_of(cause) or wrong.message
             raise

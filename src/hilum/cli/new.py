@@ -1,5 +1,6 @@
 """Commands that write something to start from."""
 
+import shlex
 import sys
 from collections.abc import Collection, Iterator
 from importlib.util import find_spec
@@ -10,7 +11,6 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import app, say
-from hilum.installing.uv import VERSION
 
 NEEDED = ("pytest", "uv")
 
@@ -44,9 +44,12 @@ def next_steps(made: Path, missing: Collection[str]) -> Iterator[str]:
 
     Hilum itself needs neither pytest nor uv.
     """
+    from hilum.installing.uv import VERSION
+
+    here = shlex.quote(str(made))
     if "pytest" in missing:
         yield f"{sys.executable} -m pip install pytest"
-    yield f"{sys.executable} -m pytest {made}"
+    yield f"{sys.executable} -m pytest {here}"
     if "uv" in missing:
         yield f"{sys.executable} -m pip install uv=={VERSION}"
-    yield f'hilum modules add {made}    (in hilum.toml, `models = "models"` names a folder for it)'
+    yield f'hilum modules add {here}    (in hilum.toml, `models = "models"` names a folder for it)'

@@ -13,8 +13,9 @@ from hilum.config.fields import Settings
 from hilum.config.kinds import SECTIONS_BY_KIND, UNUSABLE_KIND, settings_of
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.mistakes import reason_of
+from hilum.privacy import denied
 from hilum.wording import suggestion
+from hilum.wrong_values import reason_of
 
 
 def load(path: Path) -> Site:
@@ -34,7 +35,7 @@ def text_of(path: Path) -> str:
         raise ConfigurationError(f"{path} is not UTF-8") from error
     except OSError as error:
         cure = " `hilum init` writes one." if isinstance(error, FileNotFoundError) else ""
-        raise ConfigurationError(f"{path}: {error.strerror}.{cure}") from error
+        raise ConfigurationError(f"{path}: {denied(error, path)}.{cure}") from error
 
 
 def site_in(text: str) -> Site:

@@ -83,6 +83,16 @@ def with_entry_text(text: str, section: str, number: int, lines: str) -> str:
     )
 
 
+def toml_text(value: Any) -> str:
+    """`value` as it stands behind `key =`, on one line; `toml_value` reads it again."""
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{_dotted((key,))} = {toml_text(inner)}" for key, inner in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(toml_text(inner) for inner in value)}]"
+    return str(tomlkit.item(value).as_string())
+
+
 def _with_entry(before: dict[str, Any], section: str, number: int, lines: str) -> dict[str, Any]:
     given = values_in(lines)
     if given.keys() != {section} or len(given[section]) != 1:
@@ -129,7 +139,7 @@ def _changes(
 ) -> list[_Edit]:
     """What makes the table at `path`, which says `old`, say `new`."""
     if whole := _whole_value(layout, path):
-        return [_Edit(whole, _value(new))]
+        return [_Edit(whole, toml_text(new))]
     edits = []
     for setting in layout.below(path):
         assert setting.value is not None
@@ -137,7 +147,7 @@ def _changes(
         if wanted is _MISSING:
             edits.append(_Edit(setting.lines, ""))
         elif wanted != _at(old, setting.path[len(path) :]):
-            edits.append(_Edit(setting.value, _value(wanted)))
+            edits.append(_Edit(setting.value, toml_text(wanted)))
     for block in layout.tables(path):
         if block.header and _at(new, block.path[len(path) :]) is _MISSING:
             edits.append(_Edit(block.header.lines, ""))
@@ -170,7 +180,7 @@ def _new_setting(layout: Layout, table: KeyPath, key: str, value: Any) -> _Edit:
     home = next((b for b in layout.blocks if b.path == table), None)
     if home is None:
         home = next(b for b in layout.blocks if siblings[-1] in b.settings)
-    line = f"{_dotted((*table[len(home.path) :], key))} = {_value(value)}"
+    line = f"{_dotted((*table[len(home.path) :], key))} = {toml_text(value)}"
     position = layout.commented_default(home, key) if home.path == table else None
     if position is None:
         own = [one for one in siblings if one in home.settings] or list(home.statements)
@@ -181,7 +191,10 @@ def _new_setting(layout: Layout, table: KeyPath, key: str, value: Any) -> _Edit:
 def _more(layout: Layout, section: str, values: Mapping[str, Any]) -> _Edit:
     """One more entry, after the last one."""
     newline = _newline(layout.text)
-    lines = [f"[[{section}]]", *(f"{_dotted((key,))} = {_value(v)}" for key, v in values.items())]
+    lines = [
+        f"[[{section}]]",
+        *(f"{_dotted((key,))} = {toml_text(v)}" for key, v in values.items()),
+    ]
     text = newline.join(lines)
     blocks = layout.tables((section,))
     if not blocks:
@@ -194,7 +207,7 @@ def _more_inline(layout: Layout, section: str, values: Mapping[str, Any]) -> _Ed
     array = _array(layout, section)
     spans = elements(layout.text, array)
     position = spans[-1].end if spans else array.start + 1
-    return _Edit(TextSpan(position, position), f"{', ' if spans else ''}{_value(values)}")
+    return _Edit(TextSpan(position, position), f"{', ' if spans else ''}{toml_text(values)}")
 
 
 def _at_end(text: str, lines: str) -> _Edit:
@@ -275,13 +288,3 @@ def _newline(text: str) -> str:
 
 def _dotted(path: KeyPath) -> str:
     return tomlkit.key([str(name) for name in path]).as_string()
-
-
-def _value(value: Any) -> str:
-    """As it stands behind `key =`, on one line."""
-    if isinstance(value, Mapping):
-        pairs = ", ".join(f"{_dotted((key,))} = {_value(inner)}" for key, inner in value.items())
-        return f"{{ {pairs} }}" if pairs else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(inner) for inner in value)}]"
-    return str(tomlkit.item(value).as_string())

@@ -25,7 +25,7 @@ def in_words(hours: str) -> str:
 
 
 def is_within(hours: str, at: float) -> bool:
-    """Whether the time `at` (s since 1970) lies in `hours`; their last minute does not."""
+    """Whether the time `at` (s since 1970) lies in `hours`; the minute that ends them does not."""
     begin, end, now = hours[:5], hours[6:], time.strftime("%H:%M", time.localtime(at))
     return begin <= now < end if begin < end else now >= begin or now < end
 

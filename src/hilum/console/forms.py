@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import tomlkit
 from fastapi import Depends, Request
 from pydantic import JsonValue, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.datastructures import FormData
 
+from hilum.config.editing import toml_text
 from hilum.config.fields import Settings, toml_value
 from hilum.config.masking import is_secret
 from hilum.config.reference import section_of
-from hilum.mistakes import reason_of
+from hilum.wrong_values import reason_of
 
 FieldShape = Literal[
     "text",
@@ -241,7 +241,7 @@ def _text(shape: FieldShape, value: Any) -> str:
     if shape == "pairs":
         return "\n".join(f"{key} = {pattern}" for key, pattern in value.items())
     if shape == "values":
-        return "\n".join(f"{key} = {tomlkit.item(one).as_string()}" for key, one in value.items())
+        return "\n".join(f"{key} = {toml_text(one)}" for key, one in value.items())
     if shape == "nested":
         return "\n".join(
             f"{name}.{key} = {pattern}"

@@ -7,6 +7,7 @@ has it under.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -78,6 +79,14 @@ SIGNED = (
     "somebody has gone on with the report there, whose status is no longer preliminary: it is not "
     f"written over. Correct it there, or have it made preliminary again, {AGAIN}"
 )
+MOVED_ON = (  # how servers answer where a version that was read is no longer the newest
+    HTTPStatus.PRECONDITION_FAILED,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GONE,
+)
+MOST_CHANGES = 8  # times that a report is looked at again because it has changed meanwhile
+CHANGED = "the report there was changed while we wrote, or"
 NOTHING_THERE = "it has nothing of this result, so nothing is taken back there"
 
 System = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")]
@@ -136,8 +145,12 @@ class FhirDestination:
 
     def send(self, results: Sequence[Result]) -> Iterator[Answer]:
         with closing(self._client()) as peer:
-            for result in results:
-                yield from self._put(peer, result)
+            for place, result in enumerate(results):
+                for answer in self._put(peer, result):
+                    yield answer
+                if answer.acceptance is Acceptance.LATER:  # none overtakes it
+                    yield from (replace(answer, result=one) for one in results[place + 1 :])
+                    return
 
     def ask(self, results: Sequence[Result]) -> Shown:
         with closing(self._client(fhir.SEARCH_CURES)) as peer:
@@ -160,7 +173,10 @@ class FhirDestination:
     # One result -----------------------------------------------------------------------------------
 
     def _put(self, peer: HttpClient, result: Result) -> Iterator[Answer]:
-        """Put the resources of a result; where that fails, the error follows the answer."""
+        """Put the resources of a result; where that fails, the error follows the answer.
+
+        But where a report has changed since we looked, it is looked at again later.
+        """
         with closing(self._client(fhir.SEARCH_CURES)) as searching:
             parts = self._prepared(searching, parts_of(result))
         if all(part.kind == DEVICE for part in parts):
@@ -176,6 +192,10 @@ class FhirDestination:
         except DeliveryError as error:  # nobody knows whether it was taken
             yield Answer(result, Acceptance.UNKNOWN, text=str(error))
             raise
+        if failed and failed.status in MOVED_ON and any(part.is_put_over for part in parts):
+            text, said = f"{CHANGED} {peer.failure(failed)}", fhir.said_in(failed)
+            yield Answer(result, Acceptance.LATER, None, text, said, MOST_CHANGES)
+            return
         if failed:  # or not all of it was done
             yield from refused(peer, failed, [result], fhir.said_in(failed))
         yield Answer(result, Acceptance.TAKEN)
@@ -185,15 +205,19 @@ class FhirDestination:
         gives_back = self._settings.proof == "query"
         asked = [p for p in wanted if p.is_withdrawn or (gives_back and p.kind == REPORT)]
         there = existing(peer, asked)
-        if not all(part.is_ours(there.get(part.own)) for part in wanted if part.kind == REPORT):
-            raise peer.refusal(SIGNED)
+        for report in (part for part in wanted if part.kind == REPORT):
+            stored = there.get(report.own, [])
+            if not report.is_ours(stored):
+                raise peer.refusal(SIGNED)
+            if len(stored) == 1:  # of several the server says that they are too many
+                report.put_over(stored[0])
         kept = [part for part in wanted if not part.is_withdrawn or part.own in there]
         patient: dict[str, object] | None = None
         for part in kept:
             if part.kind == DEVICE:
                 continue
             if part.is_withdrawn:
-                part.keep_patient(there[part.own])
+                part.keep_patient(there[part.own][0])
             else:
                 patient = patient or {"reference": self._patient(peer, part.resource)}
                 part.resource["subject"] = patient

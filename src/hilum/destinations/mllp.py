@@ -18,6 +18,7 @@ from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.errors import DeliveryDelayed, DeliveryRefused, MessageError
 from hilum.results import HL7, Result
+from hilum.wording import clauses
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from hilum.hl7.answers import MessageAnswer
@@ -26,7 +27,15 @@ if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
 PROBE_SECONDS = 1.0  # in which a receiver says what is wrong with our TLS
 APPLICATION_SECONDS = 1.0  # in which the application may answer after a commit acknowledgement
 MOST_ERRORS = 8  # times that a message is sent to a receiver that answers with an error (AE, CE)
+NO_CODE = "its answer has no code of table 0008 in MSA-1, such as AA"
 OTHER_ANSWER = "it answers another message: MSA-2 has to be the MSH-10 of what it was sent"
+NAMELESS = "its answer names no message (MSA-2 is empty), and was taken for the answer to this one"
+ITS_ANSWER = "its answer lies below `answers` in the data folder"
+UNCLEAR = (
+    "nobody knows whether it took the message, so it is not sent again by itself: have its answers "
+    f"corrected ({ITS_ANSWER}), and look whether the result is there; `hilum release` sends it "
+    "again"
+)
 
 
 class MllpDestinationSettings(Dialect, MessageReceiver, DestinationSettings):
@@ -62,58 +71,53 @@ class MllpDestination:
     def send(self, results: Sequence[Result]) -> Iterator[Answer]:
         from hilum.transport.mllp import NoAnswer
 
-        with closing(self._connect(self._settings.timeout_seconds)) as connection:
-            for place, result in enumerate(results):
-                try:
-                    answer = self._hand_over(connection, result)
-                except NoAnswer as error:
-                    self._require_tls()
-                    yield Answer(result, Acceptance.UNKNOWN, text=str(error))
-                    raise DeliveryDelayed(f"{self.name}: {error}") from error
-                yield answer
-                if answer.acceptance is not Acceptance.TAKEN:  # none overtakes it
-                    yield from (replace(answer, result=one) for one in results[place + 1 :])
-                    return
+        for place, result in enumerate(results):
+            try:
+                answer = self._hand_over(result)
+            except NoAnswer as error:
+                self._require_tls()
+                yield Answer(result, Acceptance.UNKNOWN, text=str(error))
+                raise DeliveryDelayed(f"{self.name}: {error}") from error
+            yield answer
+            if answer.acceptance is not Acceptance.TAKEN:  # none overtakes it
+                yield from (replace(answer, result=one) for one in results[place + 1 :])
+                return
 
-    def _hand_over(self, connection: "MllpClient", result: Result) -> Answer:
+    def _hand_over(self, result: Result) -> Answer:
         """Send one message, and hear what becomes of it.
 
-        One that says that it has it before its application has looked at it (CA), without having
-        been asked to, may say at once what that thinks of it.
+        It has a connection of its own, so an answer that names no message is about no other one.
         """
-        from hilum.hl7.answers import Acknowledgement
-        from hilum.hl7.er7 import ReceivedMessage
-        from hilum.transport.mllp import NoAnswer
+        from hilum.hl7.er7 import FALLBACK, ReceivedMessage
+        from hilum.transport.mllp import UnclearAnswer
 
         content = result.path.read_bytes()
         control_id = ReceivedMessage.of(content).control_id
+        with closing(self._connect(self._settings.timeout_seconds)) as connection:
+            connection.send(content)
+            try:
+                return _answer(result, self._last_word(connection, control_id))
+            except UnclearAnswer as error:
+                said = connection.came.decode(FALLBACK)
+                text = clauses(str(error), UNCLEAR)
+                return Answer(result, Acceptance.NEVER, text=text, comment=said)
+
+    def _last_word(self, connection: "MllpClient", control_id: str) -> "MessageAnswer":
+        """The answer that counts.
+
+        A receiver that says that it has the message before its application has looked at it (CA),
+        without having been asked to, may say at once what that thinks of it.
+        """
+        from hilum.hl7.answers import Acknowledgement
+        from hilum.transport.mllp import NoAnswer
+
         deadline = time.monotonic() + self._settings.timeout_seconds
-        connection.send(content)
-        reply = self._heard(connection, control_id, deadline)
+        reply = _heard(connection, control_id, deadline)
         if reply.verdict is Acknowledgement.CA and not self._settings.enhanced:
             soon = min(deadline, time.monotonic() + APPLICATION_SECONDS)
             with suppress(NoAnswer):
-                reply = self._heard(connection, control_id, soon)
-        return _answer(result, reply)
-
-    def _heard(self, connection: "MllpClient", control_id: str, deadline: float) -> "MessageAnswer":
-        """The next answer to the message with that MSH-10."""
-        from hilum.hl7.answers import MessageAnswer
-        from hilum.hl7.er7 import ReceivedMessage
-        from hilum.transport.mllp import NoAnswer
-
-        heard = ""  # what came that is no answer to it
-        while True:
-            try:
-                reply = MessageAnswer.read(ReceivedMessage.of(connection.hear(deadline)))
-            except MessageError as error:
-                heard = str(error)
-                continue
-            except NoAnswer as error:
-                raise NoAnswer(f"{error}; {heard}" if heard else str(error)) from error
-            if reply and reply.of == control_id:
-                return reply
-            heard = OTHER_ANSWER  # it may be a late one to what was sent before
+                reply = _heard(connection, control_id, soon)
+        return reply
 
     def ask(self, results: Sequence[Result]) -> Shown:
         return Shown((), Evidence.NONE)
@@ -148,11 +152,33 @@ class MllpDestination:
         return MllpClient(self.name, where.host, where.port, where.tls, seconds)
 
 
+def _heard(connection: "MllpClient", control_id: str, deadline: float) -> "MessageAnswer":
+    """The next answer to the message with that MSH-10, or one that can be about no other."""
+    from hilum.hl7.answers import MessageAnswer
+    from hilum.hl7.er7 import ReceivedMessage
+    from hilum.transport.mllp import UnclearAnswer
+
+    unclear = ""  # what is wrong with what came before
+    while True:
+        try:
+            heard = ReceivedMessage.of(connection.hear(deadline), any_characters=True)
+        except MessageError as error:
+            unclear = f"its answer cannot be read: {error}"
+            continue
+        except UnclearAnswer as error:
+            raise UnclearAnswer(unclear or str(error)) from error
+        reply = MessageAnswer.read(heard)
+        if reply and (reply.is_about(control_id) or not (reply.of or unclear)):
+            return reply
+        unclear = OTHER_ANSWER if reply else NO_CODE
+
+
 def _answer(result: Result, reply: "MessageAnswer") -> Answer:
     from hilum.hl7.answers import ERROR, MEANINGS, TAKEN
 
     if reply.verdict in TAKEN:
-        return Answer(result, Acceptance.TAKEN, comment=reply.comment)
+        remark = "" if reply.of else NAMELESS
+        return Answer(result, Acceptance.TAKEN, text=remark, comment=reply.comment)
     why = MEANINGS[reply.problem] if reply.problem else "it does not say why by a code"
     place = f", at {reply.place}" if reply.place else ""
     said = f"it answered {reply.verdict}: {why}{place}"
@@ -160,6 +186,5 @@ def _answer(result: Result, reply: "MessageAnswer") -> Answer:
         return Answer(
             result, Acceptance.LATER, text=said, comment=reply.comment, most_times=MOST_ERRORS
         )
-    there = "its answer lies below `answers` in the data folder"
-    cure = f"{said}; {there}; have it accept them, then `hilum release`"
+    cure = f"{said}; {ITS_ANSWER}; have it accept them, then `hilum release`"
     return Answer(result, Acceptance.NEVER, text=cure, comment=reply.comment)

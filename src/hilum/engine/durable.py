@@ -27,7 +27,7 @@ from dbos._error import DBOSException
 from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
 
-from hilum.config.site import Site
+from hilum.config.site import ENGINE, Site
 
 # A constant: the default is a hash of the source, so an update would strand unfinished work.
 # Steps of a workflow may only be changed through DBOS.patch.
@@ -73,7 +73,7 @@ class Engine(Protocol):
 
 def engine_url(site: Site) -> str:
     """SQLAlchemy URL of the engine's tables."""
-    return site.database or f"sqlite:///{site.data}/engine.db"
+    return site.database or f"sqlite:///{site.data / ENGINE}"
 
 
 class Poller(threading.Event):

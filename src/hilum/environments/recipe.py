@@ -14,11 +14,11 @@ from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
-from hilum.mistakes import reason_of
 from hilum.module import CARD
 from hilum.module.cards import ABOUT, CardVolume, CommonCard
 from hilum.module.structures import UNNUMBERED, StructureText
 from hilum.wording import suggestion
+from hilum.wrong_values import reason_of
 
 PLAN, MODEL = "plan.json", "model"  # as `hilum_module.models` finds them
 NOT_ACROSS = ("objection",)  # fields of an `Input` that stay on this side of the pipe

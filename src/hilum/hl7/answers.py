@@ -48,6 +48,7 @@ MEANINGS = {
 class MessageAnswer:
     """An answer as it was received.
 
+    `of` is the MSH-10 that it names (MSA-2), "" where it names none, against 2.5.1, 2.15.8.
     `problem` is a key of `MEANINGS`, or "". `place` is where in the message the error is (ERR-2),
     such as "PID-3". `comment` is what the receiver says in words; it may hold patient data.
     """
@@ -57,6 +58,10 @@ class MessageAnswer:
     problem: str = ""
     place: str = ""
     comment: str = ""
+
+    def is_about(self, control_id: str) -> bool:
+        """Whether it names the message with that MSH-10; ours never differ in case alone."""
+        return self.of.upper() == control_id.upper()
 
     @classmethod
     def read(cls, message: ReceivedMessage) -> "MessageAnswer | None":

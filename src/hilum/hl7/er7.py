@@ -154,15 +154,17 @@ class ReceivedMessage:
     segments: tuple[MessageSegment, ...]
 
     @classmethod
-    def of(cls, content: bytes) -> "ReceivedMessage":
+    def of(cls, content: bytes, any_characters: bool = False) -> "ReceivedMessage":
         """Read a message.
+
+        With `any_characters` a wrong character set is no error: what is ASCII can be read anyway.
 
         Raises
         ------
         MessageError
             It is no HL7 message, or states a character set that is not known.
         """
-        text, encoding = _decoded(content)
+        text, encoding = _decoded(content, any_characters)
         if len(text) < 8 or not text.startswith("MSH"):
             raise MessageError("a message begins with the segment MSH")
         field, rest = text[3], text[4:].split(text[3], 1)[0]
@@ -203,18 +205,18 @@ def _split(text: str, delimiter: str) -> list[str]:
     return text.split(delimiter) if delimiter else [text]
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
+def _decoded(content: bytes, any_characters: bool) -> tuple[str, str]:
     """Its text by the character set that MSH-18 states, and what Python calls that."""
     line = re.split(rb"[\r\n]", content, maxsplit=1)[0].decode("ascii", errors="replace")
     fields = line.split(line[3:4]) if len(line) > 3 else []
     stated = fields[17].split("~")[0].strip() if len(fields) > 17 else ""
-    if stated.upper() not in CHARACTER_SETS:
+    if stated.upper() not in CHARACTER_SETS and not any_characters:
         known = ", ".join(filter(None, CHARACTER_SETS))
         raise MessageError(f"MSH-18 states a character set that is not known; known: {known}")
-    encoding = CHARACTER_SETS[stated.upper()]
+    encoding = CHARACTER_SETS.get(stated.upper(), FALLBACK)
     try:
         return content.decode(encoding), encoding
     except UnicodeDecodeError as error:
-        if stated:
+        if stated and not any_characters:
             raise MessageError("its bytes are not in the character set of MSH-18") from error
         return content.decode(FALLBACK), FALLBACK

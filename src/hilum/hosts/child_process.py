@@ -42,7 +42,8 @@ from hilum.servers import ServerReply, ServerRequest, Terms
 
 START_SECONDS = 120
 KEEPER_SECONDS = 30  # in which a keeper has ended all; longer only where it was killed or stopped
-SAYING_SECONDS = 0.3  # in which one that is killed then says where it is
+SAYING_SECONDS = 0.3  # one that is killed has said where it is once it was silent for so long
+MOST_LOOKS = 20  # at whether it has
 GIVE_SECONDS = 60.0  # in which the files of a study are to be taken
 FULL_MIB = 256  # a disk with less room may well have been full for a module
 
@@ -157,7 +158,7 @@ class ChildProcess:
 
     def _shorten_output(self) -> None:
         """Only the end of what it prints is ever read, and it may print without an end."""
-        if self._output and os.fstat(self._output.fileno()).st_size > MOST_PRINTED:
+        if self._output and self._printed_bytes() > MOST_PRINTED:
             self._output.truncate(0)
 
     def keep(self, answer: ModuleAnswer, job: Job, most_bytes: int) -> None:
@@ -185,10 +186,23 @@ class ChildProcess:
     def last_words(self) -> str:
         """The end of what it has printed; one that still runs prints where it is."""
         if self._process.is_alive():
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid or 0, SAY_WHERE)
-            self._process.join(SAYING_SECONDS)
+            self._have_it_say_where()
         return "" if self._output is None else tail(self._output)
+
+    def _have_it_say_where(self) -> None:
+        """Wait until it has begun to say so and is silent again, but not for long."""
+        before = seen = self._printed_bytes()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid or 0, SAY_WHERE)
+        for _ in range(MOST_LOOKS):
+            self._process.join(SAYING_SECONDS)
+            size = self._printed_bytes()
+            if self._output is None or size == seen != before or not self._process.is_alive():
+                return
+            seen = size
+
+    def _printed_bytes(self) -> int:
+        return 0 if self._output is None else os.fstat(self._output.fileno()).st_size
 
     def tidy(self) -> None:
         """Leave nothing of a run for the next one."""

@@ -25,9 +25,10 @@ def make_scratch() -> Path:
     kin = f"{_PREFIX}-{Path('/proc/self/ns/pid').stat().st_ino}"  # who sees the same processes
     for left in home.glob(f"{kin}-*-*-*"):
         pid, started, *_ = left.name.removeprefix(f"{kin}-").split("-")
-        is_ours = left.lstat().st_uid == os.geteuid()
-        if is_ours and pid.isdigit() and not is_alive(int(pid), started):
-            remove(left)
+        with suppress(FileNotFoundError):  # another worker that starts now was first
+            is_ours = left.lstat().st_uid == os.geteuid()
+            if is_ours and pid.isdigit() and not is_alive(int(pid), started):
+                remove(left)
     prefix = f"{kin}-{os.getpid()}-{own_start_time()}-"
     return Path(tempfile.mkdtemp(prefix=prefix))
 

@@ -20,12 +20,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hilum.config.site import Site
+from hilum.config.site import RECORDS, Site
 from hilum.errors import BackupError, MissingPartError
 from hilum.inbox import sync_folder
 from hilum.privacy import make_private
 
-DATABASE = "hilum.db"  # of the records, on SQLite
 APART = ("audit.db", "people.db")  # who did what; who may sign in
 DUMP = "records.dump"  # the same, from PostgreSQL
 COPIES = "records"  # folder of the copies of single records
@@ -116,8 +115,8 @@ def _fill(site: Site, config: Path, folder: Path, progress: Callable[[int], None
     tree.take(COPIES)
     if site.database:
         _dump(site.database, folder / DUMP)
-    elif (site.data / DATABASE).exists():
-        _copy_database(site.data / DATABASE, tree.target / DATABASE)
+    elif (site.data / RECORDS).exists():
+        _copy_database(site.data / RECORDS, tree.target / RECORDS)
     for name in APART:
         if (site.data / name).exists():
             _copy_database(site.data / name, tree.target / name)

@@ -23,9 +23,9 @@ from pydantic import (
 from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
-from hilum.mistakes import reason_of
 from hilum.module.films import Films
 from hilum.module.volumes import Input
+from hilum.wrong_values import reason_of
 
 CARD = "card.toml"
 ABOUT = "card.md"  # beside it: a page on the module, for the console

@@ -8,9 +8,9 @@ from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, Vali
 
 from hilum.config.fields import JSONValues
 from hilum.errors import ConfigurationError
-from hilum.mistakes import reason_of
 from hilum.module.protocol import Module
 from hilum.wording import suggestion
+from hilum.wrong_values import reason_of
 
 
 @dataclass(frozen=True)

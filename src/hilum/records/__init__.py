@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NoReturn
 
-from hilum.config.site import Site
+from hilum.config.site import RECORDS, Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
 from hilum.records.analyses import AnalysisRecords
@@ -43,7 +43,7 @@ PATIENCE_OF_COMMANDS = 10.0  # in s, with a database that does not answer
 
 def records_url(site: Site) -> str:
     """SQLAlchemy URL of our records."""
-    return site.database or f"sqlite:///{site.data}/hilum.db"
+    return site.database or f"sqlite:///{site.data / RECORDS}"
 
 
 class Records:

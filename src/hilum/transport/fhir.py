@@ -55,13 +55,13 @@ def search(peer: HttpClient, kind: str, **parameters: str) -> Found:
 
 def by_identifier(
     peer: HttpClient, kind: str, system: str, values: Sequence[str], elements: str = ""
-) -> dict[str, Resource]:
-    """The resources of a kind that have one of these identifiers of `system`, each by its value.
+) -> dict[str, list[Resource]]:
+    """The resources of a kind that have one of these identifiers of `system`, by its value.
 
     `elements` are those that are wanted of each, with commas; a server may give all. A server that
     finds anything else is not believed.
     """
-    found: dict[str, Resource] = {}
+    found: dict[str, list[Resource]] = {}
     wanted = {"_elements": elements} if elements else {}
     for start in range(0, len(values), AT_ONCE):
         some = values[start : start + AT_ONCE]
@@ -69,7 +69,7 @@ def by_identifier(
         for resource in search(peer, kind, identifier=tokens, **wanted).resources:
             for value in identifiers_of(resource, system):
                 if value in some:
-                    found.setdefault(value, resource)
+                    found.setdefault(value, []).append(resource)
     return found
 
 
@@ -87,6 +87,14 @@ def identifiers_of(resource: Resource, system: str) -> list[str]:
         for item in items
         if isinstance(item, dict) and item.get("system") == system and "value" in item
     ]
+
+
+def version_of(resource: Resource) -> tuple[str, str] | None:
+    """The id and the version that a server gives of a resource; None where it gives none."""
+    meta = resource.get("meta")
+    stated = (resource.get("id"), meta.get("versionId") if isinstance(meta, dict) else None)
+    own, version = (str(one) if one and ID.fullmatch(str(one)) else "" for one in stated)
+    return (own, version) if own and version else None
 
 
 def is_in_use(patient: Resource) -> bool:

@@ -17,6 +17,7 @@ from hilum.transport.web import HttpClient
 UIDS = "urn:dicom:uid"
 PRELIMINARY, WITHDRAWN = "preliminary", "entered-in-error"
 REPORT, DEVICE = "DiagnosticReport", "Device"
+OF_REPORT = "id,meta,identifier,status,subject"  # all that is read of one: no printed pages
 REFERRING = ("hasMember", "result")  # the elements that refer to others of one transaction
 
 
@@ -49,9 +50,25 @@ class PutResource:
     def is_withdrawn(self) -> bool:
         return bool(self.resource.get("status") == WITHDRAWN)
 
-    def is_ours(self, stored: Resource | None) -> bool:
+    def is_ours(self, stored: Sequence[Resource]) -> bool:
         """Whether what a server has stored is as we left it: nobody has signed it, or the like."""
-        return stored is None or stored.get("status", PRELIMINARY) in (PRELIMINARY, WITHDRAWN)
+        return all(one.get("status", PRELIMINARY) in (PRELIMINARY, WITHDRAWN) for one in stored)
+
+    def put_over(self, stored: Resource) -> None:
+        """Have it take the place of just that version (FHIR R4 3.1.0.5).
+
+        By its id, because servers pass over the version beside a condition. One that gives no
+        version is updated by the condition, as what it does not have yet is.
+        """
+        if known := fhir.version_of(stored):
+            self.resource["id"], version = known
+            place = f"{self.kind}/{known[0]}"
+            self.entry["request"] = {"method": "PUT", "url": place, "ifMatch": f'W/"{version}"'}
+
+    @property
+    def is_put_over(self) -> bool:
+        """Whether it takes the place of one version, and of no other."""
+        return "ifMatch" in self.entry["request"]
 
     def keep_patient(self, there: Resource) -> None:
         """Leave it with the patient that the server has it under."""
@@ -92,11 +109,11 @@ def encoded(parts: Sequence[PutResource], result: Result) -> bytes:
     return json.dumps(bundle, ensure_ascii=False).encode()
 
 
-def existing(peer: HttpClient, parts: Sequence[PutResource]) -> dict[str, Resource]:
+def existing(peer: HttpClient, parts: Sequence[PutResource]) -> dict[str, list[Resource]]:
     """What the server has of these resources, by the value of their identifier."""
-    found: dict[str, Resource] = {}
+    found: dict[str, list[Resource]] = {}
     for kind in sorted({part.kind for part in parts}):
-        elements = "identifier,status,subject" if kind == REPORT else ""  # not the printed pages
+        elements = OF_REPORT if kind == REPORT else ""
         own = [part.own for part in parts if part.kind == kind]
         found |= fhir.by_identifier(peer, kind, UIDS, own, elements)
     return found
@@ -108,11 +125,11 @@ def is_shown(peer: HttpClient, result: Result) -> bool:
     main = _main(parts)
     there = existing(peer, main)
     for part in main:
-        stored = there.get(part.own, {})
+        stored, *_ = there.get(part.own, [{}])
         if _name(result) not in fhir.identifiers_of(stored, UIDS):
             return False
     there |= existing(peer, [part for part in parts if part not in main])
-    return all(part.is_kept(there.get(part.own)) for part in parts)
+    return all(part.is_kept(next(iter(there.get(part.own, ())), None)) for part in parts)
 
 
 def _main(parts: Sequence[PutResource]) -> list[PutResource]:

@@ -14,10 +14,15 @@ START, END = b"\x0b", b"\x1c\r"
 LAST = END[:1]  # ends a message by itself: there are senders that leave out the rest
 LARGEST = 1 << 20  # bytes of a message that is received
 PIECE = 1 << 16  # bytes that are read at once
+KEPT = 2000  # bytes of what an other side says, to show a person who looks for the cause
 
 
 class NoAnswer(Exception):  # noqa: N818 - it says what happened
     """A message was sent, and no answer to it came; the text says why."""
+
+
+class UnclearAnswer(NoAnswer):
+    """Something came, and is no answer to it; the text says what it is."""
 
 
 class Frames:
@@ -54,13 +59,15 @@ class MllpClient:
     """A connection to `name` at `host` and `port`; each wait takes `seconds` at most.
 
     Raises `DeliveryDelayed` while it is made if nobody answers, and `DeliveryRefused`, with the
-    cure, if a person has to do something first.
+    cure, if a person has to do something first. `came` is the beginning of what the other side has
+    said, also what is no message.
     """
 
     def __init__(self, name: str, host: str, port: int, tls: Tls | None, seconds: float) -> None:
         self._name = f"{name} at {host}:{port}"
         self._seconds = seconds
         self._frames = Frames()
+        self.came = b""
         context = client_context(tls) if tls else None
         try:
             plain = socket.create_connection((host, port), seconds)
@@ -91,12 +98,20 @@ class MllpClient:
     def hear(self, deadline: float) -> bytes:
         """The next message of the other side, until `deadline` (of `time.monotonic`).
 
-        What stands outside a frame is left out. Raises `NoAnswer`.
+        What stands outside a frame is left out. Raises `NoAnswer`, and `UnclearAnswer` if there was
+        something before on this connection.
         """
         while (found := self._frames.next()) is None:
             if self._frames.is_too_large:
-                raise NoAnswer(f"its answer is larger than {LARGEST >> 20} MiB")
-            self._frames.add(self._piece(deadline))
+                raise UnclearAnswer(f"its answer is larger than {LARGEST >> 20} MiB")
+            try:
+                piece = self._piece(deadline)
+            except NoAnswer as error:
+                if self.came:
+                    raise UnclearAnswer("its answer does not stand in a frame of MLLP") from error
+                raise
+            self.came = (self.came + piece)[:KEPT]
+            self._frames.add(piece)
         return found
 
     def _piece(self, deadline: float) -> bytes:

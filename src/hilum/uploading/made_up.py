@@ -96,7 +96,8 @@ def _middle(wanted: tuple[float, float] | None, otherwise: float = 1.0) -> float
     if wanted is None or wanted[0] <= otherwise <= wanted[1]:
         return otherwise
     low, high = wanted
-    return round((low + high) / 2, 4) if isfinite(high) else low
+    # a little above what is least: images state places in decimals, which lie beside it
+    return round((low + high) / 2 if isfinite(high) else 1.01 * low, 4)
 
 
 def _film() -> Iterator[Dataset]:

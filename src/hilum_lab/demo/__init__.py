@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,8 @@ class DemoNetwork:
 
     def _page_of(self, study_uid: str) -> str:
         """Its page of the console, whose address never is the UID."""
-        address = Records(records_url(self.site)).identifiers.addresses([study_uid])[study_uid]
+        with closing(Records(records_url(self.site))) as records:
+            address = records.identifiers.addresses([study_uid])[study_uid]
         return f"{self.site.console.address}/studies/{address}"
 
     def listeners(self) -> Iterator[str]:

@@ -18,10 +18,10 @@ WORDS = {  # by the type of the error, as pydantic calls it; in braces what it t
     "string_type": "a text in quotes is needed",
     "path_type": "a path in quotes is needed",
     "string_pattern_mismatch": "a text of the form {pattern} is needed",
-    "greater_than": "more than {gt:g} is needed",
-    "greater_than_equal": "{ge:g} or more is needed",
-    "less_than": "less than {lt:g} is needed",
-    "less_than_equal": "{le:g} or less is needed",
+    "greater_than": "more than {gt} is needed",
+    "greater_than_equal": "{ge} or more is needed",
+    "less_than": "less than {lt} is needed",
+    "less_than_equal": "{le} or less is needed",
     "string_too_long": "{max_length} characters at most are allowed",
     "too_long": "{max_length} at most are allowed",
     "enum": "{expected} is needed",
@@ -51,5 +51,10 @@ def reason_of(error: Mapping[str, Any]) -> str:
         what = "characters" if kind == "string_too_short" else "of them"
         return "it is empty" if least == 1 else f"{least} {what} at least are needed"
     if kind in WORDS:
-        return WORDS[kind].format_map(about)
+        return WORDS[kind].format_map({name: _short(value) for name, value in about.items()})
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _short(value: object) -> object:
+    """A limit as people write it: 1 and not 1.0."""
+    return f"{value:g}" if isinstance(value, float) else value
