@@ -129,6 +129,10 @@ def test_what_has_not_begun_when_the_hours_end_waits_for_the_next_night(hall: Ga
     hall.flow.sweep()
     hall.now = on_day("06:00", day=31)
     assert not hall.flow.begin(item.id), "a worker takes it from the queue too late"
+    hall.flow.sweep()
+    assert the_one(hall).reason.startswith(f"waits until {moment(on_day('22:00', day=31))}, ")
+    listed = hall.records.search.of([item.study_uid])[item.study_uid]
+    assert listed.reason == the_one(hall).reason
     hall.now = on_day("05:59", day=31)
     assert hall.flow.begin(item.id)
     hall.records.moves.set_state(item.id, WorkitemState.RUNNING, "m runs")

@@ -10,12 +10,7 @@ from hilum.records.models.deliveries import Delivery
 from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
 from hilum.records.real import is_real
 from hilum.records.rows import Condition, Rows, insert, select
-from hilum.records.states import (
-    UNFINISHED,
-    EventKind,
-    WorkitemKind,
-    WorkitemState,
-)
+from hilum.records.states import UNFINISHED, EventKind, WorkitemKind, WorkitemState
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
@@ -158,10 +153,8 @@ class WorkitemRecords:
         found = (sa.func.min(each.c.created).label("oldest"), sa.func.count().label("number"))
         by = (each.c.rule_key, each.c.hours, each.c.for_findings)
         rows = select(self._database, sa.select(*by, *found).group_by(*by))
-        return [
-            WaitingAnalyses(r.rule_key, r.hours, r.oldest, r.number, bool(r.for_findings))
-            for r in rows
-        ]
+        about = ((r.rule_key, r.hours, r.oldest, r.number, bool(r.for_findings)) for r in rows)
+        return [WaitingAnalyses(*one) for one in about]
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
         """The number of workitems of each module in each state; without what was made up."""
@@ -259,6 +252,16 @@ class WorkitemRecords:
     def forget_failure(self, workitem_id: str) -> None:
         """Forget why its module failed, because it runs anew."""
         self._rows.change(workitem.id == workitem_id, failure=None)
+
+    def note_wait(self, item: Workitem, text: str) -> None:
+        """Have lists say what it waits for; the trace has said it once."""
+        waits = (workitem.id == item.id, workitem.state == WorkitemState.SCHEDULED)
+
+        def note(connection: sa.Connection) -> None:
+            self._rows.update(connection, *waits, reason=text)
+            listing.refresh(connection, item.study_uid)
+
+        self._database.transact(note)
 
     def begin_at_once(self, item: Workitem, text: str) -> bool:
         """Have it begin first, and whatever its hours are; False if it has begun, or is to already.

@@ -45,6 +45,10 @@ class Turns:
         It waits while a person has disabled its module, for the hours of its rule, for findings of
         another one, and for a server that is away.
         """
+        if waits := self._workitems.hours.told(item, self._clock()):
+            if item.reason != waits:
+                self._records.workitems.note_wait(item, waits)
+            return
         if self.waits(item) or self._away.holds(item):
             return
         launch = item.launch
