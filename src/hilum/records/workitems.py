@@ -165,9 +165,9 @@ class WorkitemRecords:
         return self._counts(workitem.state.in_(UNFINISHED))
 
     def _counts(self, which: Condition) -> dict[tuple[str, WorkitemState], int]:
-        columns = (workitem.module, workitem.state)
-        query = sa.select(*columns, sa.func.count().label("number")).where(which)
-        rows = select(self._database, query.group_by(*columns))
+        by = (workitem.module, workitem.state)
+        query = sa.select(*by, sa.func.count().label("number")).where(which).group_by(*by)
+        rows = select(self._database, query)
         return {(row.module, WorkitemState(row.state)): row.number for row in rows}
 
     def without_subjects(self, study_uid: str = "") -> list[str]:
@@ -264,15 +264,12 @@ class WorkitemRecords:
         self._database.transact(note)
 
     def begin_at_once(self, item: Workitem, text: str) -> bool:
-        """Have it begin first, and whatever its hours are; False if it has begun, or is to already.
-
-        `text` says why.
-        """
-        waits = (workitem.state == WorkitemState.SCHEDULED, ~workitem.at_once)
+        """Have it begin first, at any hour; False if it has, or is to already. `text` says why."""
+        is_scheduled = workitem.state == WorkitemState.SCHEDULED
+        waits = (workitem.id == item.id, is_scheduled, ~workitem.at_once)
 
         def begin(connection: sa.Connection) -> bool:
-            ours = (workitem.id == item.id, *waits)
-            if not self._rows.update(connection, *ours, at_once=True, reason=text):
+            if not self._rows.update(connection, *waits, at_once=True, reason=text):
                 return False
             events.write(connection, item.study_uid, EventKind.SCHEDULED, text, item.id)
             listing.refresh(connection, item.study_uid)
