@@ -617,7 +617,7 @@ def test_a_study_that_no_rule_takes_is_not_said_to_be_undecided(house: House) ->
 
 def test_the_page_of_a_study_leads_to_its_viewer(tmp_path: Path) -> None:
     out = {"name": "out", "kind": "folder", "folder": "out"}
-    viewer = "https://viewer.hospital/?study={study}&layout=2"
+    viewer = "https://viewer.hospital/?study={study_uid}&layout=2"
     with a_house(tmp_path, destination=[{**out, "viewer_url": viewer}]) as house:
         address = house.study(WorkitemState.COMPLETED)
         uid = house.records.search.at(address).study_uid
