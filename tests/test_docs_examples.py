@@ -65,11 +65,12 @@ PROGRAMS = (
 
 
 VALUES = {"N": "1", "X": "1", "NUMBER": "1", "ROLE": "gateway"}
-OTHERS = (  # of Orthanc, uvicorn, Prometheus, TLS; of a module that the page makes up
+OTHERS = (  # of Orthanc, uvicorn, Prometheus, TLS, PostgreSQL; of a module that the page makes up
     "HttpPost()",
     "limit_concurrency",
     "histogram_quantile",
     "close_notify",
+    "pg_current_snapshot",
     "run(self, t1, flair)",
 )
 

@@ -1,6 +1,6 @@
 """What is wrong with a value that somebody wrote, in plain words and never those of a library."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 DATE = "a date is needed, such as 2026-11-29 or 2026-11-29T14:30"
@@ -39,8 +39,21 @@ WORDS = {  # by the type of the error, as pydantic calls it; in braces what it t
 
 def reasons_of(error: BaseException) -> str:
     """The reasons that a `ValidationError` of pydantic gives; "" for any other error."""
-    given = error.errors() if hasattr(error, "errors") else ()
-    return "; ".join(map(reason_of, given))
+    return "; ".join(map(reason_of, wrong_values_in(error)))
+
+
+def wrong_values_in(error: BaseException) -> list[Mapping[str, Any]]:
+    """The `errors()` of a pydantic `ValidationError`; none of any other error.
+
+    Without the lists that it calls too short because something in them is wrong.
+    """
+    given = error.errors() if hasattr(error, "errors") else []
+    places = [one["loc"] for one in given]
+    return [one for one in given if one["type"] != "too_short" or not _holds(one["loc"], places)]
+
+
+def _holds(outer: tuple[Any, ...], places: Iterable[tuple[Any, ...]]) -> bool:
+    return any(len(place) > len(outer) and place[: len(outer)] == outer for place in places)
 
 
 def reason_of(error: Mapping[str, Any]) -> str:

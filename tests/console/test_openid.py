@@ -294,7 +294,7 @@ def test_without_a_provider_there_is_no_way(tmp_path: Path) -> None:
     [
         ({"issuer": "http://login.example"}, "would be seen by others: write https"),
         ({"scope": "profile"}, "openid must be among the scopes"),
-        ({"roles": {}}, "at least 1"),
+        ({"roles": {}}, "roles: it is empty"),
         ({"roles": {"staff": "boss"}}, "'viewer', 'reader', 'operator' or 'administrator'"),
     ],
     ids=str,

@@ -1,6 +1,7 @@
 """What a module leaves in its folder for temporary files is removed, whatever it is."""
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +24,14 @@ def without_rights(folder: Path) -> None:
 
 
 def deep(folder: Path) -> None:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for _ in range(DEEP):
-            os.mkdir("d" * LETTERS)  # noqa: PTH102 - relative to the folder that we are in
-            os.chdir("d" * LETTERS)
-        Path("left").write_text("Marker^Patient")
-    finally:
-        os.chdir(before)
+    """By descriptors: the path is too long, and the way back to where we are may be closed."""
+    inner = os.open(folder, os.O_DIRECTORY)
+    for _ in range(DEEP):
+        os.mkdir("d" * LETTERS, dir_fd=inner)
+        outer, inner = inner, os.open("d" * LETTERS, os.O_DIRECTORY, dir_fd=inner)
+        os.close(outer)
+    os.close(os.open("left", os.O_CREAT | os.O_WRONLY, dir_fd=inner))
+    os.close(inner)
 
 
 def linked(folder: Path) -> None:
@@ -59,10 +59,11 @@ def as_ordinary_user(work: Callable[[], None]) -> None:
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for temporary files that everybody reaches; that of pytest is closed to others."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:
-        Path(name).chmod(0o777)
-        monkeypatch.setattr(tempfile, "tempdir", name)
-        yield Path(name)
+    name = tempfile.mkdtemp(dir="/tmp")
+    Path(name).chmod(0o777)
+    monkeypatch.setattr(tempfile, "tempdir", name)
+    yield Path(name)
+    subprocess.run(["rm", "-rf", name], check=True)  # goes as deep as there is something
 
 
 @pytest.mark.parametrize("leave", [without_rights, linked])

@@ -15,7 +15,7 @@ from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.privacy import denied
 from hilum.wording import suggestion
-from hilum.wrong_values import reason_of
+from hilum.wrong_values import reason_of, wrong_values_in
 
 
 def load(path: Path) -> Site:
@@ -56,7 +56,9 @@ def parse(values: dict[str, Any]) -> Site:
     try:
         site = Site.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(e, values) for e in error.errors())) from None
+        raise ConfigurationError(
+            "; ".join(_explain(e, values) for e in wrong_values_in(error))
+        ) from None
     if site.models and not site.models.is_dir():
         raise ConfigurationError(f"models: {site.models} is not a folder")
     _check_names(site)

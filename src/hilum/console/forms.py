@@ -20,7 +20,7 @@ from hilum.config.editing import toml_text
 from hilum.config.fields import Settings, toml_value
 from hilum.config.masking import is_secret
 from hilum.config.reference import section_of
-from hilum.wrong_values import reason_of
+from hilum.wrong_values import reason_of, wrong_values_in
 
 FieldShape = Literal[
     "text",
@@ -142,7 +142,7 @@ def refilled(fields: Iterable[FormField], sent: FormData) -> list[FormField]:
 def _problems_in(settings: type[Settings], error: ValidationError) -> dict[str, str]:
     names = [name for name, _ in _settings(settings)]
     found: dict[str, str] = {}
-    for one in error.errors():
+    for one in wrong_values_in(error):
         place = ".".join(str(part) for part in one["loc"] if part != "[key]")
         name = next((name for name in names if f"{place}.".startswith(f"{name}.")), names[0])
         said = reason_of(one)

@@ -25,7 +25,7 @@ from pydicom.sr.coding import Code
 from hilum.errors import ConfigurationError
 from hilum.module.films import Films
 from hilum.module.volumes import Input
-from hilum.wrong_values import reason_of
+from hilum.wrong_values import reason_of, wrong_values_in
 
 CARD = "card.toml"
 ABOUT = "card.md"  # beside it: a page on the module, for the console
@@ -152,7 +152,7 @@ def card_values(folder: Path) -> dict[str, Any]:
 
 def in_words(error: ValidationError) -> str:
     """Every problem, by the key that has it."""
-    return "; ".join(map(_explain, error.errors()))
+    return "; ".join(map(_explain, wrong_values_in(error)))
 
 
 def _explain(error: Any) -> str:

@@ -32,12 +32,12 @@ def prepare(context: ForkServerContext, site: Site, roles: Collection[Role]) -> 
     )
     with ours, children_deaf_to_ctrl_c():
         process.start()
-    try:
-        with said:
+    with said:  # closed when nobody speaks into it any more
+        try:
             outcome = _heard(said)
-    finally:
-        process.kill()
-        process.join()
+        finally:
+            process.kill()
+            process.join()
     if outcome:
         raise outcome
 
