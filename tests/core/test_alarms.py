@@ -494,6 +494,17 @@ def test_workers_that_begin_nothing_are_an_alarm(scene: Scene) -> None:
     assert "1 analysis waits: workers run, and begin none of them" in alarm.text
 
 
+def test_of_many_reasons_a_few_are_told(scene: Scene) -> None:
+    scene.site.data.chmod(0o700)
+    for number in range(5):
+        reason = f"{NOT_JUDGED}: Error in a.py, line {number}"
+        about = {"folder": str(number), "settled_images": 0, "last_at": NOW + number}
+        put(scene.records, a_study(study_uid=f"1.{number}", reason=reason, **about))
+    (alarm,) = scene.alarms()
+    assert alarm.text.startswith("5 studies cannot be judged: Error in a.py, line 0, Error in")
+    assert alarm.text.endswith(", line 2 and 2 more")
+
+
 def test_a_cure_names_the_first_studies_and_how_many_more(scene: Scene) -> None:
     scene.site.data.chmod(0o700)
     for number in range(MOST_NAMED + 2):
@@ -653,6 +664,27 @@ def test_what_could_not_be_told_is_told_later_as_the_same_message(everywhere: Sc
     log.check()
     assert scene.records.alarms.begun() == {}
     assert scene.records.notices.owed("ops") == []
+
+
+@pytest.mark.parametrize("problem", [None, NotificationError("ops: HTTP 500")])
+def test_a_clock_that_is_set_back_keeps_no_alarm_from_being_told(
+    scene: Scene, problem: Exception | None
+) -> None:
+    scene.site.data.chmod(0o700)
+    clock, recorder = Ticking(), Recorder()
+    log = AlarmLog(scene.site, scene.records, clock)
+    teller = a_teller(scene.site, scene.records, clock, recorder)
+    recorder.problem = problem
+    correct(scene, is_open=True)
+    log.check()
+    teller.tell_next()
+    before = len(recorder.told)
+    recorder.problem = None
+    clock.now -= 10 * 3600
+    correct(scene, is_open=False)
+    log.check()
+    teller.tell_next()
+    assert len(recorder.told) == before + 1
 
 
 def test_a_new_notifier_is_told_what_stands_and_one_that_is_gone_is_forgotten(

@@ -8,7 +8,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from factory import OURS, mr_slices
+from factory import OURS, a_workitem, mr_slices, put
 from hilum.acts.asking import workitem_meant
 from hilum.acts.requests import obey
 from hilum.acts.withdrawing import RejectionNote, take_back
@@ -193,6 +193,10 @@ def test_a_failure_that_nobody_was_told_of_can_be_left_as_it_is(hall: Gateway) -
     [alarm] = failed.alarms(Facts(hall.flow.site, hall.records, hall.now))
     assert f"`hilum cancel {uid}`" in alarm.cure_here
     meant = workitem_meant(hall.records, uid, RequestAction.CANCEL)
+    assert meant == item.id
+    other = a_workitem(id="9.9", study_uid=uid, state=WorkitemState.RUNNING)
+    put(hall.records, other)
+    assert workitem_meant(hall.records, uid, RequestAction.CANCEL) == other.id, "that goes first"
     number = hall.records.requests.add(RequestAction.CANCEL, meant)
     obey(hall.flow)
     assert hall.records.requests.one(number).answer == "cancelled by a person"

@@ -112,10 +112,17 @@ def test_only_who_has_less_patience_ends_a_connection_that_is_silent(postgres: P
             assert records.database.transact(bound) == said
 
 
+def with_tables(postgres: Postgres) -> str:
+    """The URL of a database with our tables, which are made with all patience."""
+    url = postgres.database()
+    Records(url).close()
+    return url
+
+
 def test_a_database_that_was_stopped_is_as_one_that_is_away(postgres: Postgres) -> None:
     """Whether or not a connection to it is open."""
-    url = str(postgres.database())
-    with closing(Records(url, patience=0.5)) as records:
+    url = with_tables(postgres)
+    with closing(Records(url, patience=1)) as records:
         records.studies.count()
         with postgres.silent():
             with pytest.raises(RecordsUnavailable, match="and says nothing"):
@@ -126,7 +133,7 @@ def test_a_database_that_was_stopped_is_as_one_that_is_away(postgres: Postgres) 
 
 
 def test_what_the_database_refuses_is_not_taken_for_silence(postgres: Postgres) -> None:
-    with closing(Records(str(postgres.database()), patience=0.1)) as records:
+    with closing(Records(with_tables(postgres), patience=1)) as records:
         locked = "SET LOCAL lock_timeout = 1; SELECT pg_advisory_xact_lock(1)"
         with records.database.engine.begin() as other:
             other.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")

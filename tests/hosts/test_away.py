@@ -79,6 +79,10 @@ def test_it_is_tried_again_ever_more_rarely() -> None:
     assert max(waited) == LONGEST_SECONDS
     assert not away.holds(a_workitem(state=WorkitemState.SCHEDULED))
     assert not away.holds(a_workitem(state=WorkitemState.RUNNING, failure="away"))
+    item = a_workitem(id="1.2.4", state=WorkitemState.SCHEDULED, failure="away")
+    assert away.holds(item)
+    now[0] -= 36_000
+    assert not away.holds(item), "the clock was set back"
 
 
 def test_a_server_that_was_away_is_left_alone_for_a_while(tmp_path: Path) -> None:

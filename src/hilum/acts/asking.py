@@ -26,15 +26,11 @@ PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 DONE_TO = {  # in which states a workitem is meant where only its study is named
     RequestAction.RELEASE: (WorkitemState.PARKED,),
     RequestAction.BEGIN: (WorkitemState.SCHEDULED,),
-    RequestAction.CANCEL: (
-        *UNFINISHED,
-        WorkitemState.DELIVERING,
-        WorkitemState.HELD,
-        WorkitemState.FAILED,
-    ),
+    RequestAction.CANCEL: (*UNFINISHED, WorkitemState.DELIVERING, WorkitemState.HELD),
     RequestAction.WITHDRAW: DELIVERED,
     RequestAction.SEND_ON: DELIVERED,
 }
+ELSE_TO = {RequestAction.CANCEL: (WorkitemState.FAILED,)}  # where none is in those states
 HAVE_NO_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
 UNDER_WAY = "the gateway goes on with it by itself"
@@ -182,7 +178,9 @@ def workitem_meant(records: Records, wanted: str, action: RequestAction) -> str:
     """
     if found := workitem_ending(records, wanted):
         return found
-    able = [item for item in current_of_study(records, wanted) if item.state in DONE_TO[action]]
+    items = current_of_study(records, wanted)
+    able = [item for item in items if item.state in DONE_TO[action]]
+    able = able or [item for item in items if item.state in ELSE_TO.get(action, ())]
     if action is not RequestAction.RELEASE:  # a note that takes a result back is only sent again
         able = [item for item in able if item.is_run]
     if not able:

@@ -93,8 +93,9 @@ class Teller:
         due = max(standing.next_attempt, standing.sent_at + self._settings.pause_seconds)
         if not self._records.notices.owed(name):
             return IDLE_SECONDS
-        if due > self._clock():
-            return due - self._clock()
+        longest = max(LAST_RETRY_SECONDS, self._settings.pause_seconds)
+        if 0 < (pause := due - self._clock()) <= longest:  # it is more if the clock was set back
+            return pause
         notices = self._records.notices.next_message(name, f"msg_{uuid.uuid4().hex}")
         message = message_of(notices, self._settings.study_uids)
         try:

@@ -81,8 +81,8 @@ class Poller(threading.Event):
 
     DBOS knows one fixed pace and an event that ends the thread. This event has it look at once
     after `wake` and when a workflow has ended, and often for `lively_seconds` after that; not while
-    a workflow runs, as there is one at a time. Otherwise it looks, as often, when there `is_news`
-    in the tables of the engine. That is asked every `idle_seconds`, because a hint may be lost.
+    a workflow runs, as there is one at a time. Otherwise it looks once when there `is_news` in the
+    tables of the engine. That is asked every `idle_seconds`, because a hint may be lost.
     """
 
     def __init__(
@@ -127,7 +127,6 @@ class Poller(threading.Event):
         else:
             while not (self._woken.wait(self._idle_seconds) or self._is_news()):
                 pass
-            self._be_lively()
         self._woken.clear()
         return self.is_set()
 

@@ -20,12 +20,11 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.records.studies import IS_UNJUDGED
+from hilum.records.studies import IS_GONE, IS_UNJUDGED
 
 study = tables.study.c
 workitem = tables.workitem.c
 delivery = tables.delivery.c
-_IS_GONE = sa.exists().where(tables.removal.c.study_uid == study.study_uid)
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,14 @@ class FlowRecords:
 
     def assembling(self) -> Backlog:
         """Studies of which images may still come."""
-        is_open = (study.settled_images == 0, ~_IS_GONE, ~IS_UNJUDGED)
+        is_open = (study.settled_images == 0, ~IS_GONE, ~IS_UNJUDGED)
         return self._backlog(tables.study, study.first_at, *is_open)
 
     def waiting(self) -> dict[StudyWait, int]:
         """How many open studies wait for what."""
         unjudged = sa.case((IS_UNJUDGED, study.reason), else_="")
         query = sa.select(unjudged.label("reason"), sa.func.count().label("number"))
-        query = query.where(study.settled_images == 0, ~_IS_GONE).group_by(unjudged)
+        query = query.where(study.settled_images == 0, ~IS_GONE).group_by(unjudged)
         found: dict[StudyWait, int] = {}
         for row in select(self._database, query):
             wait = wait_of(row.reason)

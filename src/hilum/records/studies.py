@@ -16,9 +16,9 @@ from hilum.wording import NOT_JUDGED
 study = tables.study.c
 removal = tables.removal.c
 
+IS_GONE = sa.exists().where(removal.study_uid == study.study_uid)  # its images were removed
 # Those that wait for something else than images: see `Study.waits_for`.
-_gone = sa.exists().where(removal.study_uid == study.study_uid)
-IS_UNJUDGED = sa.and_(study.settled_images == 0, study.reason.startswith(NOT_JUDGED), ~_gone)
+IS_UNJUDGED = sa.and_(study.settled_images == 0, study.reason.startswith(NOT_JUDGED), ~IS_GONE)
 # Those, and those of which a workitem is under way, or waits for a person.
 _OPEN = [state for state in WorkitemState if not state.final]
 _UNFINISHED = sa.union(

@@ -25,4 +25,4 @@ class Away:
             pause = min(FIRST_SECONDS * 2 ** min(item.launch, 5), LONGEST_SECONDS)
             due = self._clock() + pause
             self._due[item.id] = (item.launch, due)
-        return self._clock() < due
+        return 0 < due - self._clock() <= LONGEST_SECONDS  # more if the clock was set back

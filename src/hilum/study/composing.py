@@ -62,7 +62,7 @@ class Composition:
             return decision
         for other, its in pairs:
             if other.module in named and isinstance(its, Wait):
-                what = f"for {other.module}, {its.what}"
+                what = f"{its.what} for {other.module}"
                 return Wait(its.seconds, what, its.silence, its.patience, its.has_series)
         return decision
 

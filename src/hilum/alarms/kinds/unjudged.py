@@ -9,6 +9,7 @@ from hilum.severity import Severity
 from hilum.wording import counted, listed
 
 A_WHILE = 300.0  # s, for which the machine may lack something
+MOST_REASONS = 3  # that are told
 KEPT = "their images are kept until then, however full the disk is"
 CURES = {
     StudyWait.MODULE: "have the module work again, which `hilum modules` tells of, and restart"
@@ -36,4 +37,6 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
 
 
 def _reasons(studies: Sequence[Study]) -> str:
-    return listed(dict.fromkeys(study.obstacle for study in studies))
+    reasons = list(dict.fromkeys(study.obstacle for study in studies))
+    more = len(reasons) - MOST_REASONS
+    return listed([*reasons[:MOST_REASONS], *([f"{more} more"] if more > 0 else [])])
