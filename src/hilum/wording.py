@@ -33,6 +33,13 @@ def moment(at: float) -> str:
     return time.strftime("%F %R", time.localtime(at))
 
 
+def person(name: str) -> str:
+    """A person's name (PS3.5 6.2, PN) as people write it, what other scripts say in brackets."""
+    groups = [" ".join(filter(None, group.split("^"))) for group in name.split("=")]
+    first, *others = [*filter(None, groups)] or [""]
+    return f"{first} ({', '.join(others)})" if others else first
+
+
 def printable(text: str, instead: str = " ") -> str:
     """`text` with `instead` for each character that cannot be printed.
 

@@ -108,7 +108,8 @@ def from_items(
 def _sent(name: str, array: np.ndarray) -> np.ndarray:
     """`array` as it can cross to Hilum, which says what its type and shape have to be."""
     if array.ndim > MOST_AXES or array.dtype.kind not in "biuf":
-        raise FindingError(f"the {name} are {array.dtype} with {array.ndim} axes, no such array")
+        needed = f"numbers with {MOST_AXES} axes at most are needed"
+        raise FindingError(f"the {name} are {array.dtype} with {array.ndim} axes; {needed}")
     return array if array.dtype.str in SENT else array.astype(np.float64)
 
 

@@ -18,7 +18,6 @@ from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, Obj
 from hilum.cli import app
 from hilum.config import parse
 from hilum.console.endpoints import pages
-from hilum.console.rendering import person
 from hilum.people.roles import Permission, UserRole
 from hilum.records import Records
 from hilum.records.models.requests import Wish
@@ -41,7 +40,7 @@ from hilum.summary.numbers import (
 from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSummary
 from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
 from hilum.summary.shapes import LengthSummary
-from hilum.wording import NOT_JUDGED_YET
+from hilum.wording import NOT_JUDGED_YET, person
 from tests.patience import PATIENCE
 from tests.postgres import Postgres
 from tests.signing_in import signed_in
@@ -617,7 +616,7 @@ def test_a_study_that_no_rule_takes_is_not_said_to_be_undecided(house: House) ->
 
 def test_the_page_of_a_study_leads_to_its_viewer(tmp_path: Path) -> None:
     out = {"name": "out", "kind": "folder", "folder": "out"}
-    viewer = "https://viewer.hospital/?study={study}&layout=2"
+    viewer = "https://viewer.hospital/?study={study_uid}&layout=2"
     with a_house(tmp_path, destination=[{**out, "viewer_url": viewer}]) as house:
         address = house.study(WorkitemState.COMPLETED)
         uid = house.records.search.at(address).study_uid

@@ -10,11 +10,12 @@ from pydicom.sr.coding import Code
 from hilum.config.hl7 import Language
 from hilum.console.rendering import quantity
 from hilum.dicom import codes
-from hilum.findings import Change, Earlier, Measurement
+from hilum.findings import Change, Classification, Earlier, Measurement, Score
 from hilum.objects.oru.text import _number
 from hilum.objects.oru.words import BY_LANGUAGE
 from hilum.objects.report.course import change_row
-from hilum.objects.report.rows import row_of
+from hilum.objects.report.rows import row_of, rows_of_scores
+from hilum.objects.sheet.story import group_of
 from hilum.printing import MINUS, PLUS_MINUS, Quantity, percent
 
 UNITS = {"mm3": "mL", "ml": "mL", "1": "", "%": "%", "deg": "\N{DEGREE SIGN}", "mm2/s": "mm2/s"}
@@ -99,3 +100,9 @@ def test_any_change_can_be_said(value: float, before: float, error: float, days:
 )
 def test_a_share_is_not_said_to_be_all_or_none_where_it_is_not(share: float, text: str) -> None:
     assert percent(share) == text
+    score = Score(codes.BRAIN, "Pneumonia", share)
+    classification = Classification((score,), score, "a test")
+    [row] = rows_of_scores(classification)
+    assert f"{row.value} {row.rest}" == text, "in the report"
+    [bar] = group_of(classification, is_sure=True).bars
+    assert bar.words == text, "in the picture"

@@ -1,11 +1,13 @@
 """A module in an environment of its own: installed for real, with another numpy than ours."""
 
+import ctypes
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,8 @@ from hilum.cli import app
 from hilum.config import load
 from hilum.config.site import Worker
 from hilum.engine import exchange
-from hilum.environments import LOCK, PACKAGES, Environment
+from hilum.environments import KIND, LOCK, PACKAGES, Environment
+from hilum.environments.folders import folders_in
 from hilum.errors import (
     ConfigurationError,
     MissingPartError,
@@ -27,11 +30,11 @@ from hilum.errors import (
     ModuleError,
 )
 from hilum.hosts import Host, Job, Place, in_child, open_host
-from hilum.hosts.discovery import installed_module, installed_modules
+from hilum.hosts.discovery import installed_module, installed_modules, known_modules
 from hilum.hosts.whereabouts import runs_in
-from hilum.installing import Wanted, add
+from hilum.installing import Wanted, _put, add, remove
 from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
-from hilum.module import Input
+from hilum.module import CARD, Input
 from hilum.processes.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import PATIENCE, until
@@ -300,6 +303,49 @@ def test_several_stand_side_by_side_and_can_be_replaced_and_removed(
         (ObjectType.MODULE, "third", "removed"),
     ]
     assert [path.name for path in models.iterdir()] == ["old-numbers"], "nothing is left over"
+
+
+def killed_at(event: int, folder: Path, replaced: Path) -> bool:
+    """Put `folder` in the place of `replaced` in a process that dies before that event of Python.
+
+    Whether there was such an event. Every call of the system that we could die before is one.
+    """
+    child = os.fork()
+    if not child:
+        left = iter(range(event))
+        sys.addaudithook(lambda *_: next(left, None) is None and os._exit(9))
+        _put(folder, replaced)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 9
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_whenever_it_dies_there_is_the_old_module_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool
+) -> None:
+    """Also where the C library cannot exchange two names at once, as an old one."""
+    if not exchanges:
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    for event in count():
+        folder = tmp_path / str(event)
+        place, staging = folder / "sums", folder / ".adding-1"
+        for version, where in (("1", place), ("2", staging)):
+            (where / PACKAGES).mkdir(parents=True)
+            (where / PACKAGES / "version").write_text(version)
+            (where / LOCK).write_text(where.as_uri())
+            (where / CARD).write_text(f'module = "{KIND}"\nname = "sums"\nversion = "{version}"\n')
+        killed = killed_at(event, staging, place)
+        assert "sums" in known_modules(Place(models=folder)), event
+        found = [one for one in folders_in(folder) if (one / CARD).is_file()]
+        assert len(found) == 1, event
+        there = (found[0] / PACKAGES / "version").read_text()
+        assert f'version = "{there}"' in (found[0] / CARD).read_text(), event
+        assert (found[0] / LOCK).is_file() and (killed or there == "2"), event
+        remove("sums", folder)
+        assert "sums" not in known_modules(Place(models=folder)), event
+        if not killed:
+            return
 
 
 def test_a_wheel_with_another_hash_is_refused(models: Path, wheels: Path, tmp_path: Path) -> None:

@@ -180,8 +180,12 @@ def test_a_receiver_that_may_open_no_more_files_pauses_before_it_tries_again(
     tmp_path: Path,
 ) -> None:
     with running_receiver(tmp_path, serve=receive_with_long_pauses) as receiver:
+        with silent(receiver, "127.0.0.1", 1):  # after it, all is open that it needs
+            assert is_told(receiver, RejectionKind.SILENCE, "no association request came")
+        told = len(receiver.wait_for(Rejected))
         leave_few_descriptors(receiver)
         with silent(receiver, "127.0.0.1", 20):
-            assert is_told(receiver, RejectionKind.SILENCE, "no association request came")
+            receiver.wait_for(Rejected, told + 1)
+            until(lambda: "no connection can be accepted now" in receiver.log, "the failure")
             assert receiver.log.count("no connection can be accepted now") == 1
         receiver.process.kill()  # in its pause it hears nothing

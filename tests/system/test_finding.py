@@ -67,7 +67,7 @@ def test_a_study_is_shown_with_who_why_and_how_far(folder: Path) -> None:
     shown = hilum(folder, "find", "müller", "--state", "completed")
     first, second, third, total = shown.splitlines()
     assert re.fullmatch(
-        r"\S+ \S+  [a-z][a-z0-9]{11}  Müller\^Jörg  ID 4711  accession A77  MR  2026-11-29  "
+        r"\S+ \S+  [a-z][a-z0-9]{11}  Müller Jörg  ID 4711  accession A77  MR  2026-11-29  "
         r"Brain \[MR\]  3 images",
         first,
     )

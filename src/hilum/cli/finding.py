@@ -23,7 +23,7 @@ from hilum.cli.app import (
 )
 from hilum.errors import HilumError
 from hilum.records.states import AssessmentStanding, StudyOrder, StudyState
-from hilum.wording import counted
+from hilum.wording import counted, person
 
 if TYPE_CHECKING:
     from hilum.records.listed import ListedStudy
@@ -141,7 +141,7 @@ def _typed(words: list[str]) -> list[str]:
 
 def _lines(study: "ListedStudy") -> list[str]:
     """What is shown of one study: who, then how it stands."""
-    who = [study.patient_name, study.patient_id and f"ID {study.patient_id}"]
+    who = [person(study.patient_name), study.patient_id and f"ID {study.patient_id}"]
     who += [study.accession_number and f"accession {study.accession_number}"]
     what = [" ".join(study.modalities), study.study_date and _written(study.study_date)]
     what += [study.description, counted(study.images, "image")]

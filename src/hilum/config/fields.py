@@ -23,7 +23,7 @@ from pydantic import (
 
 from hilum.config.patterns import compiled
 
-STUDY = "{study}"  # stands for the Study Instance UID in the address of a viewer
+STUDY = "{study_uid}"  # stands for the Study Instance UID in an address of a viewer
 LONGEST_VALUES = 8000  # characters of values that a module is given
 
 

@@ -2,21 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from hilum.config.ends import End, check_tls
-from hilum.config.fields import Port, Settings
+from hilum.config.fields import OrEmpty, Port, Settings, StudyAddress
 from hilum.config.tls import Tls
 
-STUDY = "{study_uid}"  # what stands for the Study Instance UID in a link
-
 Language = Literal["en", "de", "fr"]
-
-
-def _link(value: str) -> str:
-    if value and (not value.startswith(("https://", "http://")) or STUDY not in value):
-        raise ValueError(f"an address with {STUDY} where the UID of the study belongs")
-    return value
 
 
 class MessageReceiver(End):
@@ -64,7 +56,7 @@ class Dialect(Settings):
         max_length=64,
         description="Authority of patient IDs (PID-3.4) where the images state none.",
     )
-    link: Annotated[str, AfterValidator(_link)] = Field(
+    link: Annotated[StudyAddress, OrEmpty] = Field(
         "",
         description="Address of the study in a viewer, with {study_uid} for its UID; empty sends "
         "no link.",

@@ -88,9 +88,9 @@ class DestinationSettings(End):
     )
     viewer_url: Annotated[StudyAddress, OrEmpty] = Field(
         "",
-        description="Address that shows a study in that viewer, with {study} in the place of its "
+        description="Address of a study in that viewer, with {study_uid} in the place of its "
         "Study Instance UID; the console links to it.",
-        examples=["http://127.0.0.1:3000/viewer?StudyInstanceUIDs={study}"],
+        examples=["http://127.0.0.1:3000/viewer?StudyInstanceUIDs={study_uid}"],
     )
     regions: Regions = Field(
         "outlines",

@@ -16,7 +16,7 @@ from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
 from hilum.printing import Quantity, percent
 from hilum.why.explanation import Cure
-from hilum.wording import counted, sentence
+from hilum.wording import counted, person, sentence
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 LOOKS = {  # the look of a state on a page: colour and sign
@@ -115,13 +115,6 @@ def clock(at: float | None) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         local.isoformat(timespec="seconds"), f"{local:%Z}", f"{local:%Y-%m-%d %H:%M:%S}"
     )
-
-
-def person(name: str) -> str:
-    """A person's name (PS3.5 6.2, PN) as people write it, what other scripts say in brackets."""
-    groups = [" ".join(filter(None, group.split("^"))) for group in name.split("=")]
-    first, *others = [*filter(None, groups)] or [""]
-    return f"{first} ({', '.join(others)})" if others else first
 
 
 @pass_context

@@ -80,7 +80,7 @@ class Recipe:
             wanted = Requirement(f"{name}=={version}" if version else name)
         except InvalidRequirement as error:
             raise ConfigurationError(
-                f"{self.folder}: the package {name!r} in version {version!r} is none"
+                f"{self.folder}: {name!r} in version {version!r} is no package"
             ) from error
         if wanted.url:
             raise ConfigurationError(f"{self.folder}: the package {name!r} names an address")

@@ -14,6 +14,7 @@ from pathlib import Path
 from hilum.config.fields import JSONValues
 from hilum.entry_points import points_of
 from hilum.environments import InEnvironment
+from hilum.environments.folders import folders_in
 from hilum.errors import ConfigurationError, HilumError, MachineError, ModuleError
 from hilum.hosts.described import asked, described, packages_installed
 from hilum.hosts.judging import WalledJudge
@@ -157,7 +158,7 @@ def _origins(models: Path | None) -> tuple[dict[str, CodeOrigin], dict[str, str]
         if points[point.name].target != point.value:
             problems[f"{point.name} ({point.value})"] = "left out: there is a module of that name"
     found |= points
-    for folder in sorted(models.iterdir()) if models else ():
+    for folder in folders_in(models) if models else ():
         if not (folder / CARD).is_file():
             continue
         try:

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import ValidationError
 
 from hilum.environments import KIND, LOCK, PACKAGES, Environment
+from hilum.environments.folders import settle, take_name
 from hilum.environments.recipe import MODEL, PLAN, recipe_of
 from hilum.errors import ConfigurationError
 from hilum.hosts.discovery import known_modules
@@ -100,6 +101,7 @@ def add(wanted: Wanted, models: Path) -> Environment:
 def remove(name: str, models: Path) -> None:
     """Remove the environment of the module called `name`; `ConfigurationError` if it has none."""
     folder = models / name
+    settle(folder)
     if not _is_environment(folder):
         raise ConfigurationError(f"{models} holds no environment of a module {name!r}")
     gone = Path(tempfile.mkdtemp(prefix=".removed-", dir=models))
@@ -185,6 +187,7 @@ def _place(name: str, models: Path, replaces: bool) -> Path:
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name[0] == ".":
         raise ConfigurationError(f"{name!r} is no name for a module: give one with --name")
     place = models / name
+    settle(place)
     if replaces and _is_environment(place):
         return place
     if place.exists() or name in known_modules(Place(models=models)):
@@ -201,13 +204,11 @@ def _is_environment(folder: Path) -> bool:
 
 def _put(staging: Path, place: Path) -> None:
     """Give the new environment its name; one that had it is removed."""
-    if place.exists():
-        place.rename(staging / "before")
     lock = staging / LOCK
     lock.write_text(lock.read_text().replace(staging.as_uri(), place.resolve().as_uri()))
-    whole = place.with_name(f".whole-{place.name}")
+    whole = staging / "whole"
     whole.mkdir()
     for part in (LOCK, PACKAGES, WHEELS, CARD, MODEL, PLAN, ABOUT):
         if (staging / part).exists():
             (staging / part).rename(whole / part)
-    whole.rename(place)
+    take_name(whole, place)

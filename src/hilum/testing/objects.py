@@ -105,15 +105,19 @@ def _check_assessment(kind: type[ResultObject], analysis: Analysis) -> None:
     writer = kind()
     assert isinstance(writer, Assessable)
     name = next((name for name in OBJECTS.names if OBJECTS.load(name) is kind), kind.__name__)
-    identity = derived_uid("check_object", "assessed")
-    [written, *_] = map(_bytes, writer.write(Writing(analysis)))
-    about = replace(analysis, replaced=(WrittenFile(name, identity, written),))
     word = ReaderWord(AssessmentDecision.REJECTED, "A reader", "2.25.1", "So.", analysis.created)
-    note = writer.write_assessment(Writing(about), [identity], word)
-    assert note == writer.write_assessment(Writing(about), [identity], word), (
-        "the same assessment gives the same bytes"
-    )
-    assert identity.encode() in note, "an assessment names what it is about"
+
+    def note_on(written: bytes, identity: str) -> bytes:
+        about = replace(analysis, replaced=(WrittenFile(name, identity, written),))
+        return writer.write_assessment(Writing(about), [identity], word)
+
+    identity, another = (derived_uid("check_object", "assessed", each) for each in "ab")
+    [written, *_] = map(_bytes, writer.write(Writing(analysis)))
+    other = replace(analysis, workitem_id=derived_uid("check_object", "another"))
+    [other_written, *_] = map(_bytes, writer.write(Writing(other)))
+    note = note_on(written, identity)
+    assert note == note_on(written, identity), "the same assessment gives the same bytes"
+    assert note != note_on(other_written, another), "an assessment names what it is about"
     assert note != written, "an assessment is no result"
 
 

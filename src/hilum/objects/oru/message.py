@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydicom.sr.coding import Code
 
-from hilum.config.hl7 import STUDY, Dialect
+from hilum.config.fields import STUDY
+from hilum.config.hl7 import Dialect
 from hilum.dicom import codes
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import Identity, qualifiers_of

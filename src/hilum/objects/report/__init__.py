@@ -36,7 +36,7 @@ from hilum.objects.report.films import (
 from hilum.objects.report.maps import mapped
 from hilum.objects.report.origin import ResultOrigin
 from hilum.objects.report.planes import Views
-from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
+from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of, rows_of_scores
 from hilum.objects.report.shapes import rows_of_shapes
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
@@ -191,7 +191,7 @@ class Report:
         measured += map(row_of, self.measurements(None))
         measured += rows_of_shapes(self.analysis.findings.shapes)
         for outcome in self.analysis.findings.classifications:
-            measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
+            measured += rows_of_scores(outcome)
         return tuple(measured)
 
     @cached_property

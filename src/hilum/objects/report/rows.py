@@ -8,8 +8,8 @@ from pydicom.sr.coding import Code
 
 from hilum.checks import Colour
 from hilum.dicom import codes
-from hilum.findings import TELLING, Measurement, Structure
-from hilum.printing import PLUS_MINUS
+from hilum.findings import TELLING, Classification, Measurement, Structure
+from hilum.printing import PLUS_MINUS, percent
 
 ONE_DEVIATION = f"{PLUS_MINUS} is one standard deviation"
 WITHIN = "within measurement error"
@@ -128,6 +128,12 @@ def row_of(measurement: Measurement) -> Row:
     printed = measurement.quantity.printed()
     row = Row(measurement.label, *printed, measurement.of.colour if measurement.of else None)
     return _with_direction(row, measurement) if measurement.code == codes.ASYMMETRY else row
+
+
+def rows_of_scores(classification: Classification) -> tuple[Row, ...]:
+    """A row for each score, in per cent."""
+    shares = ((score.label, percent(score.value)) for score in classification.scores)
+    return tuple(Row(label, share.removesuffix(" %"), unit="%") for label, share in shares)
 
 
 def _with_direction(row: Row, asymmetry: Measurement) -> Row:

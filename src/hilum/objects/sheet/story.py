@@ -35,6 +35,7 @@ from hilum.objects.sheet.blocks import (
     Warned,
 )
 from hilum.objects.sheet.theme import Theme
+from hilum.printing import percent
 from hilum.wording import sentence
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels
@@ -203,7 +204,7 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
     blocks.append(_shown(film))
     is_sure = film.outcome is not None and film.outcome.tone is Tone.RESULT
     scored = () if film.refusal else film.classifications
-    groups = tuple(_group(classification, is_sure) for classification in scored)
+    groups = tuple(group_of(classification, is_sure) for classification in scored)
     given = [*map(row_of, film.measurements), *rows_of_shapes(film.own.shapes)]
     rows = tuple(map(Value.of, given))
     if groups or rows:
@@ -248,10 +249,10 @@ def _shown(film: FilmReport) -> Film:
     )
 
 
-def _group(classification: Classification, is_sure: bool) -> Group:
+def group_of(classification: Classification, is_sure: bool) -> Group:
     """The bar of the outcome stands out where nothing speaks against it."""
     chosen = classification.outcome if is_sure else None
     bars = tuple(
-        Bar(s.label, s.value, f"{s.value * 100:.0f} %", s == chosen) for s in classification.scores
+        Bar(s.label, s.value, percent(s.value), s == chosen) for s in classification.scores
     )
     return Group(bars, classification.threshold)
