@@ -17,13 +17,15 @@ from hilum.config import parse
 from hilum.config.kinds import DestinationSettings
 from hilum.delivery.handover import require_taken
 from hilum.destinations import Destination, open_destination
-from hilum.destinations.dicomweb import DicomwebDestinationSettings
+from hilum.destinations.dicomweb import NOT_THERE, DicomwebDestinationSettings
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.testing import results_of
 from hilum.transport.statuses import meaning_of
-from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
+from hilum.transport.stow import UNNAMED
+from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour, StowBody, WebBehaviour
+from hilum_lab.archives.dicomweb import DicomwebArchive
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from tests.answering import answering
@@ -98,6 +100,43 @@ def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_p
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "proof", "acceptance", "said"),
+    [
+        (WebBehaviour(), "accepted", Acceptance.TAKEN, ""),
+        (WebBehaviour(names_one=True), "accepted", Acceptance.TAKEN, ""),
+        (
+            WebBehaviour(names_one=True, qido_status=404),
+            "accepted",
+            Acceptance.TAKEN,
+            f"{UNNAMED}; nothing shows that it is there",
+        ),
+        (
+            WebBehaviour(names_one=True, keeps=False),
+            "accepted",
+            Acceptance.NEVER,
+            f"{UNNAMED}, {NOT_THERE}",
+        ),
+        (WebBehaviour(names_one=True), "query", Acceptance.TAKEN, UNNAMED),
+        (WebBehaviour(body=StowBody.EMPTY, keeps=False), "accepted", Acceptance.TAKEN, ""),
+    ],
+    ids=["all are named", "shown", "not asked", "not there", "read back later", "none is named"],
+)
+def test_what_an_archive_does_not_name_beside_others_is_looked_for(
+    files: list[Path], behaviour: WebBehaviour, proof: str, acceptance: Acceptance, said: str
+) -> None:
+    archive = DicomwebArchive()
+    archive.open(behaviour)
+    try:
+        place = {"name": "web", "url": archive.url, "proof": proof}
+        destination = open_destination(DicomwebDestinationSettings.model_validate(place))
+        first, second = destination.send(results_of(files))
+    finally:
+        archive.close()
+    assert (first.acceptance, first.text) == (Acceptance.TAKEN, "")
+    assert (second.acceptance, second.text) == (acceptance, said)
 
 
 @contextmanager

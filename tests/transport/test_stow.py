@@ -93,14 +93,27 @@ def as_xml(answer: Response) -> Response:
         (Response(204, b"", ""), [0, 0, 0, 0]),
         (Response(409, b"", ""), [0x0110] * 4),
         (told(409, _00081198=[item("1.2.1", REASON, 0xA778)]), [0xA778] * 4),
-        (told(202, _0008119A=[item("", REASON, 0x0122)]), [0x0122, 0, 0, 0]),
-        (told(202, _00081198=[item("9.9", REASON, 0xA900)]), [0xA900, 0, 0, 0]),
+        (told(202, _0008119A=[item("", REASON, 0x0122)]), [0x0122, None, None, None]),
+        (told(202, _00081198=[item("9.9", REASON, 0xA900)]), [0xA900, None, None, None]),
+        (told(200, _00081199=[item("9.9")]), [None] * 4),
         (told(200, _00081199=[item(f"9.{n}") for n in range(4)]), [0xB000] * 4),
     ],
-    ids=["empty", "204", "409", "409 named", "no UID", "other UID", "changed UIDs"],
+    ids=["empty", "204", "409", "409 named", "no UID", "other UID", "one UID", "changed UIDs"],
 )
 def test_answers_that_name_no_object_of_ours(answer: Response, expected: list[int]) -> None:
     assert statuses(answer) == expected
+
+
+@given(st.sets(st.sampled_from(range(4)), min_size=1), st.sampled_from([200, 202]), st.booleans())
+def test_what_an_answer_leaves_out_beside_others_is_not_known(
+    named: set[int], status: int, is_refused: bool
+) -> None:
+    reason = REASON if is_refused else ""
+    items = [item(SENT[n].identity, reason, 0xC000) for n in sorted(named)]
+    answers = answers_in(told(status, **{f"_{FAILED if is_refused else STORED}": items}), SENT)
+    said = Acceptance.NEVER if is_refused else Acceptance.TAKEN
+    expected = [said if n in named else Acceptance.UNKNOWN for n in range(4)]
+    assert [one.acceptance for one in answers] == expected
 
 
 def test_what_the_archive_itself_says_is_kept_apart() -> None:
@@ -109,10 +122,10 @@ def test_what_the_archive_itself_says_is_kept_apart() -> None:
     answer = told(202, warning, **{f"_{FAILED}": [failed]})
     answers = answers_in(answer, SENT)
     assert [one.acceptance for one in answers] == [
-        Acceptance.TAKEN,
+        Acceptance.UNKNOWN,
         Acceptance.NEVER,
-        Acceptance.TAKEN,
-        Acceptance.TAKEN,
+        Acceptance.UNKNOWN,
+        Acceptance.UNKNOWN,
     ]
     assert answers[1].comment == f"Miller; Warning: {warning}"
     assert not answers[0].comment

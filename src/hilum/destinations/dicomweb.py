@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +14,7 @@ from hilum.config.fields import OrEmpty, WebAddress
 from hilum.config.kinds import DestinationSettings
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
-from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
+from hilum.errors import RESTART, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.results import DICOM, Result
 from hilum.searching import StudySearch
 from hilum.transport.batches import batches
@@ -41,6 +42,10 @@ if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
 
     from hilum.dicom.instance import Instance
 
+NOT_THERE = (
+    "nor does it show it: look for it there, and for the cause in its log; `hilum release` sends "
+    "it again"
+)
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 SOP_INSTANCE_UID = "00080018"
 STUDIES = "/studies"
@@ -131,7 +136,51 @@ class DicomwebDestination:
         by_path = {result.path: result for result in results}
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             for batch in batches(by_path, lambda file: file.stat().st_size, REQUEST_BYTES):
-                yield from _stored(peer, [by_path[path] for path in batch])
+                yield from self._stored(peer, [by_path[path] for path in batch])
+
+    def _stored(self, peer: HttpClient, sent: Sequence[Result]) -> Iterator[Answer]:
+        """Store in one request, or in one for each object where that is too large."""
+        body = MultipartFiles([result.path for result in sent])
+        headers = {**body.headers, "Accept": DICOM_JSON}
+        try:
+            answer = peer.ask(
+                "POST", "studies", expected=EVERY_STATUS, content=body, headers=headers
+            )
+        except DeliveryDelayed as error:
+            if body.begun:
+                yield from (Answer(result, Acceptance.UNKNOWN, text=str(error)) for result in sent)
+            raise
+        if is_web_page(answer):
+            yield from (Answer(result, Acceptance.UNKNOWN, text=WEB_PAGE) for result in sent)
+            raise peer.refusal(WEB_PAGE)
+        if is_about_objects(answer):
+            yield from map(self._looked_for, answers_in(answer, sent))
+        elif answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            yield from refused(peer, answer, sent, comment_in(answer))
+        elif len(sent) > 1:
+            for result in sent:
+                yield from self._stored(peer, [result])
+        else:
+            yield Answer(sent[0], Acceptance.NEVER, text=_too_large(peer, sent[0], headers))
+
+    def _looked_for(self, answer: Answer) -> Answer:
+        """What became of an object that the archive does not name beside others (UNKNOWN).
+
+        Reading back decides where that is the proof; else it is looked for now, if that can be.
+        """
+        if answer.acceptance is not Acceptance.UNKNOWN:
+            return answer
+        taken = replace(answer, acceptance=Acceptance.TAKEN)
+        if self._settings.proof == "query":
+            return taken
+        try:
+            missing = self.ask([answer.result]).missing
+        except DeliveryError:
+            return replace(taken, text=f"{answer.text}; nothing shows that it is there")
+        if not missing:
+            return replace(taken, text="")
+        text = f"{answer.text}, {NOT_THERE}"
+        return replace(answer, acceptance=Acceptance.NEVER, text=text)
 
     # Asking ---------------------------------------------------------------------------------------
 
@@ -172,30 +221,6 @@ class DicomwebDestination:
             with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
                 nobody = {"StudyInstanceUID": derived_uid("a study that nobody has"), "limit": "1"}
                 yield tried("QIDO-RS", lambda: matches(peer, "studies", params=nobody), "answers")
-
-
-def _stored(peer: HttpClient, sent: Sequence[Result]) -> Iterator[Answer]:
-    """Store in one request, or in one for each object where that is too large."""
-    body = MultipartFiles([result.path for result in sent])
-    headers = {**body.headers, "Accept": DICOM_JSON}
-    try:
-        answer = peer.ask("POST", "studies", expected=EVERY_STATUS, content=body, headers=headers)
-    except DeliveryDelayed as error:
-        if body.begun:
-            yield from (Answer(result, Acceptance.UNKNOWN, text=str(error)) for result in sent)
-        raise
-    if is_web_page(answer):
-        yield from (Answer(result, Acceptance.UNKNOWN, text=WEB_PAGE) for result in sent)
-        raise peer.refusal(WEB_PAGE)
-    if is_about_objects(answer):
-        yield from answers_in(answer, sent)
-    elif answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        yield from refused(peer, answer, sent, comment_in(answer))
-    elif len(sent) > 1:
-        for result in sent:
-            yield from _stored(peer, [result])
-    else:
-        yield Answer(sent[0], Acceptance.NEVER, text=_too_large(peer, sent[0], headers))
 
 
 def _too_large(peer: HttpClient, result: Result, headers: dict[str, str]) -> str:

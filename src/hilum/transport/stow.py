@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hilum.answers import Answer
+from hilum.answers import Acceptance, Answer
 from hilum.results import Result
 from hilum.transport.dicom_json import items_of, values
 from hilum.transport.statuses import answer_of
@@ -21,6 +21,7 @@ ERROR_COMMENT = "00000902"
 PROCESSING_FAILURE = 0x0110
 COERCED = 0xB000  # it was stored, with other values
 LARGEST_COMMENT = 2000  # characters
+UNNAMED = "its answer tells of other objects, and not of this one"
 
 
 class MultipartFiles:
@@ -75,28 +76,38 @@ def is_web_page(answer: Response) -> bool:
 def answers_in(answer: Response, sent: Sequence[Result]) -> list[Answer]:
     """One answer to each object that was `sent`, in that order.
 
-    What is not named was stored, unless failures without a name are left, or nothing was stored
-    (409). Some archives answer success with an empty body; reading back decides.
+    An answer has to name all that is stored (PS3.18 10.5.3): what it does not name beside others is
+    not known, unless failures without a name are left, it names as many by UIDs of its own, or
+    nothing was stored (409). Where it names none, as those with an empty body, all are stored.
     """
     verdicts = _verdicts(answer, [result.identity for result in sent])
     return [
-        answer_of(result, status, comment_in(answer, item) if status else "")
-        for result, (status, item) in zip(sent, verdicts, strict=True)
+        _answer(answer, result, verdict) for result, verdict in zip(sent, verdicts, strict=True)
     ]
 
 
-def _verdicts(answer: Response, sent: Sequence[str]) -> Iterator["_Verdict"]:
-    """One for each of the objects with these identities, in that order."""
+def _answer(answer: Response, result: Result, verdict: "_Verdict | None") -> Answer:
+    if verdict is None:
+        return Answer(result, Acceptance.UNKNOWN, text=UNNAMED)
+    status, item = verdict
+    return answer_of(result, status, comment_in(answer, item) if status else "")
+
+
+def _verdicts(answer: Response, sent: Sequence[str]) -> Iterator["_Verdict | None"]:
+    """One for each of the objects with these identities, in that order; None if it is not known."""
     told = _told(answer)
     failures = values(told, FAILED_SOP_SEQUENCE)
     failed = _by_uid(failures)
     stored = _by_uid(values(told, REFERENCED_SOP_SEQUENCE))
     nameless = [item for item in failures if _uid(item) not in sent]
     nameless += values(told, OTHER_FAILURES_SEQUENCE)
+    rest: _Verdict | None = None
     if answer.status == HTTPStatus.CONFLICT:
         rest = _failure(next(iter(failures), None))
-    else:
-        rest = _Verdict(COERCED if stored.keys() - set(sent) else 0)
+    elif not (failed or stored or nameless):
+        rest = _Verdict(0)
+    elif len(stored.keys() - set(sent)) >= len(set(sent) - failed.keys() - stored.keys()):
+        rest = _Verdict(COERCED)
     for identity in sent:
         if identity in failed:
             yield _failure(failed[identity])

@@ -142,6 +142,8 @@ class WebBehaviour(Keeping):
         Why instances are refused, by SOP class (PS3.18 I.2): 409 if all are, 202 if some.
     body
         What the answer to STOW-RS consists of.
+    names_one
+        Name only the first object of a request that is stored, as an early DICOMcloud did.
     warning
         The header `Warning` of a refusal.
     stow_status
@@ -169,6 +171,7 @@ class WebBehaviour(Keeping):
 
     reasons: Mapping[str, int] = field(default_factory=dict)
     body: StowBody = StowBody.JSON
+    names_one: bool = False
     warning: str = ""
     stow_status: int = 0
     busy_first: int = 0

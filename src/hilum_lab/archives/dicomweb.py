@@ -138,7 +138,7 @@ class DicomwebArchive(ArchiveHoldings):
             (failed if reason else taken).append(item)
         if is_cut_off:
             raise ConnectionAbortedError
-        return _answer(taken, failed)
+        return _answer(taken[:1] if behaviour.names_one else taken, failed)
 
     def refusal(self, size: int) -> int:
         """With which status a STOW-RS request is refused before it is read; 0 if it is not."""
