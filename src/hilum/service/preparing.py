@@ -6,6 +6,7 @@ the parent of the service would keep in memory for as long as Hilum runs.
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 
@@ -75,9 +76,10 @@ def _answer(answers: Connection, site: Site, roles: Collection[Role]) -> None:
     logging.getLogger().handlers[:] = [_Telling(answers)]
     hear_ourselves()
     speak_alone()
-    try:
-        require_ready(site, roles)
-    except HilumError as error:
-        answers.send(error)
-    else:
-        answers.send(None)
+    with suppress(BrokenPipeError):  # whoever asks was interrupted, and hears nothing any more
+        try:
+            require_ready(site, roles)
+        except HilumError as error:
+            answers.send(error)
+        else:
+            answers.send(None)
