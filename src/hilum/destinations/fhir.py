@@ -193,7 +193,8 @@ class FhirDestination:
             yield Answer(result, Acceptance.UNKNOWN, text=str(error))
             raise
         if failed and failed.status in MOVED_ON and any(part.is_put_over for part in parts):
-            text, said = f"{CHANGED} {peer.failure(failed)}", fhir.said_in(failed)
+            cure = CURES.get(failed.status, ITS_WORDS)
+            text, said = f"HTTP {failed.status}: {CHANGED} {cure}", fhir.said_in(failed)
             yield Answer(result, Acceptance.LATER, None, text, said, MOST_CHANGES)
             return
         if failed:  # or not all of it was done
