@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.alarms import alarms_now
@@ -16,9 +17,11 @@ from hilum.config import parse
 from hilum.config.site import Site
 from hilum.console.metrics import SiteMetrics
 from hilum.dicom.uids import MADE_UP
-from hilum.records import Records, views
+from hilum.records import Records, tables, views
 from hilum.records.assessed import Assessment
 from hilum.records.exports import ExportFilter
+from hilum.records.real import is_made_up, is_real
+from hilum.records.rows import select
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.records.views.modules import module_history
 from hilum.records.views.statistics import statistics_of
@@ -97,3 +100,14 @@ def test_that_it_waits_is_seen(records: Records, tmp_path: Path) -> None:
     [alarm] = [one for one in alarms_now(site, records, NOW) if one.name == "engine"]
     assert alarm.text == "3 analyses wait: no worker runs"
     assert [step.backlog.count for step in views.now_view(records, NOW).steps][1] == 3
+
+
+def test_each_study_is_made_up_or_counts(database: str) -> None:
+    tried = {MADE_UP, f"{MADE_UP}0", f"{MADE_UP}{'9' * 20}"}
+    real = {MADE_UP[:-1], f"{MADE_UP[:-1]}0", f"2.25.{int(MADE_UP[5:]) + 1}", "1.2", "2.25", "3.1"}
+    uid = tables.study.c.study_uid
+    with closing(Records(database)) as records:
+        put(records, *(a_study(study_uid=one, folder=one) for one in tried | real))
+        for condition, which in ((is_made_up(uid), tried), (is_real(uid), real)):
+            query = sa.select(uid).where(condition)
+            assert {row.study_uid for row in select(records.database, query)} == which

@@ -1,5 +1,6 @@
 """The workitems on record, and what changes together with their state."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from hilum.records import durations, events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models.deliveries import Delivery
 from hilum.records.models.workitems import PutBack, WaitingAnalyses, Workitem, WorkitemOutline
-from hilum.records.real import is_real
+from hilum.records.real import is_made_up, is_real
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import UNFINISHED, EventKind, WorkitemKind, WorkitemState
 from hilum.summary import Summary
@@ -158,7 +159,8 @@ class WorkitemRecords:
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
         """The number of workitems of each module in each state; without what was made up."""
-        return self._counts(is_real(workitem.study_uid))
+        made_up = self._counts(is_made_up(workitem.study_uid))
+        return Counter(self._counts(sa.true())) - Counter(made_up)  # an index counts both
 
     def unfinished(self) -> dict[tuple[str, WorkitemState], int]:
         """The same of all that wait for a worker, or have one, whatever they are of."""
