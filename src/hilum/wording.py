@@ -48,14 +48,6 @@ def printable(text: str, instead: str = " ") -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
 
 
-def readable(text: str) -> str:
-    """`text` with an escape for each half of a character, which no file and no JSON can hold.
-
-    Python decodes what is no UTF-8 to these, such as in the name of a file.
-    """
-    return text.encode(errors="backslashreplace").decode()
-
-
 def sentence(text: str) -> str:
     """`text` as a sentence of its own: with a capital letter, and with a full stop at its end.
 

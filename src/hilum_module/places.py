@@ -63,5 +63,8 @@ def chain_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def readable(text: str) -> str:
-    """`text` with an escape for each half of a character, which no JSON can hold."""
+    """`text` with an escape for each half of a character, which no file and no JSON can hold.
+
+    Python decodes what is no UTF-8 to these, such as in the name of a file.
+    """
     return text.encode(errors="backslashreplace").decode()

@@ -28,7 +28,8 @@ from hilum.module import Input, Module, Need, inputs_of, parameters_of
 from hilum.module.description import Description, Judge
 from hilum.processes.process import die_with_parent, tie_to
 from hilum.servers import Ask
-from hilum.wording import counted, readable
+from hilum.wording import counted
+from hilum_module.places import readable
 
 MOST_OF_PROBLEM, MOST_OF_OBJECTION = 500, 200  # characters
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")

@@ -55,7 +55,8 @@ from hilum.module import (
     parameters_of,
 )
 from hilum.servers import Ask
-from hilum.wording import counted, readable
+from hilum.wording import counted
+from hilum_module.places import readable
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 

@@ -1,13 +1,13 @@
 """The studies of which images came, and those whose images a rule has removed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from hilum.records import events, listing, tables
 from hilum.records.database import Database
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models.studies import Removal, Study
+from hilum.records.models.studies import Removal, Study, wait_of
 from hilum.records.real import is_real
 from hilum.records.rows import Rows, insert, select
 from hilum.records.states import EventKind, StudyWait, WorkitemState
@@ -131,19 +131,20 @@ class StudyRecords:
         values = {"images": images, "last_at": last_at, "settled_images": settled_images}
         about = {"reason": reason, "patience": patience}
         here = study.study_uid == study_uid
+        waits_for = None if settled_images else wait_of(reason)
 
         def note(connection: sa.Connection) -> None:
-            before = _told(self._rows.select(connection, here))
+            before = self._rows.select(connection, here)
             self._rows.update(connection, here, **values, **about)
-            after = _told(self._rows.select(connection, here))
+            changed = [one for one in before if one.waits_for is not waits_for]
+            is_news = changed or any(one.reason != reason for one in before)
             listing.follow(connection, study_uid, last_at)
             if identifiers:
                 listing.note(connection, study_uid, identifiers)
-            if identifiers or settled_images or after != before:  # in between, its line stays
+            if identifiers or settled_images or is_news:  # in between, its line stays
                 listing.refresh(connection, study_uid)
-            for wait in after.keys() - before.keys():
-                if wait in (StudyWait.MODULE, StudyWait.MACHINE):
-                    events.write(connection, study_uid, EventKind.UNJUDGED, reason)
+            if changed and waits_for in (StudyWait.MODULE, StudyWait.MACHINE):
+                events.write(connection, study_uid, EventKind.UNJUDGED, reason)
 
         self._database.transact(note)
 
@@ -188,8 +189,3 @@ class StudyRecords:
             listing.refresh(connection, study_uid)
 
         self._database.transact(forget)
-
-
-def _told(found: Iterable[Study]) -> dict[StudyWait | None, str]:
-    """What a study waits for, and why; of none, nothing."""
-    return {one.waits_for: one.reason for one in found}

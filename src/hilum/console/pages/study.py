@@ -113,7 +113,8 @@ def study_page(
         note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     is_undecided = view.corrected or any(map(_waits_for_choice, standing))
-    explained = of_study(Known.of(desk.site, desk.records, view.study_uid, now))
+    known = Known.of(desk.site, desk.records, view.study_uid, now)
+    explained = of_study(known)
     said = next(iter(explained), None)
     return desk.rendering.page(
         request,
@@ -130,7 +131,7 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
-        waits=_waits(desk, view.study_uid, now),
+        waits=_waits(known),
         of_images=said if said and not said.workitem and not is_undecided else None,
         why=said if said and said.workitem else None,
         explained={one.workitem: one for one in explained},
@@ -156,11 +157,10 @@ def study_page(
     )
 
 
-def _waits(desk: Desk, study_uid: str, now: float) -> dict[str, str]:
+def _waits(known: Known) -> dict[str, str]:
     """Until when workitems wait for the hours of their rule, and why, by id."""
-    hours = OpenHours(desk.site.rule)
-    items = desk.records.workitems.of_study(study_uid)
-    return {item.id: told for item in items if (told := hours.told(item, now))}
+    hours = OpenHours(known.site.rule)
+    return {item.id: told for item in known.items if (told := hours.told(item, known.now))}
 
 
 @endpoints.post("/studies/{address}/acts", Permission.ACT)
