@@ -633,6 +633,7 @@ def test_a_study_that_waits_for_no_image_is_not_said_to(house: House) -> None:
         shown = text_of(client.get(f"/studies/{address}").text)
         found = text_of(client.get("/studies?state=cannot+be+judged").text)
         now = text_of(client.get("/").text)
+    assert "cannot be judged What the log says" in shown
     assert "The study cannot be judged yet: the module m cannot be used." in shown
     assert "What to do Have the module work again" in shown
     assert "1 cannot be judged" in now and "the module m cannot be used" in found
