@@ -37,7 +37,14 @@ from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.waiting import Deadline
 from hilum.inbox import write_durably
 from hilum.inbox.room import free_mib, no_room
-from hilum.processes.process import children_deaf_to_ctrl_c, fork_server, kill_group, start_time
+from hilum.processes.process import (
+    catches,
+    children_deaf_to_ctrl_c,
+    descendants,
+    fork_server,
+    kill_group,
+    start_time,
+)
 from hilum.servers import ServerReply, ServerRequest, Terms
 
 START_SECONDS = 120
@@ -190,10 +197,17 @@ class ChildProcess:
         return "" if self._output is None else tail(self._output)
 
     def _have_it_say_where(self) -> None:
+        """One of its processes after the other, so that their lines do not mix."""
+        first = self._process.pid or 0
+        for pid in (first, *descendants(first)):
+            if catches(pid, SAY_WHERE):
+                self._have_one_say_where(pid)
+
+    def _have_one_say_where(self, pid: int) -> None:
         """Wait until it has begun to say so and is silent again, but not for long."""
         before = seen = self._printed_bytes()
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid or 0, SAY_WHERE)
+            os.kill(pid, SAY_WHERE)
         for _ in range(MOST_LOOKS):
             self._process.join(SAYING_SECONDS)
             size = self._printed_bytes()

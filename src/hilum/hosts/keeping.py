@@ -61,7 +61,7 @@ def _keep(pid: int, worker: int) -> NoReturn:
     with suppress(OSError):
         Path("/proc/self/comm").write_text(NAME)
     limits.close_all_but({worker})
-    signal.signal(SAY_WHERE, signal.SIG_IGN)  # it goes to the whole group
+    signal.signal(SAY_WHERE, signal.SIG_IGN)  # only what runs the module says so
     status = None
     while status is None and not _has_ended(worker):
         signal.sigwait(_AWAITED)

@@ -190,6 +190,15 @@ def children_deaf_to_ctrl_c() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for this signal (proc(5), SigCgt); False if it is gone."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
+
+
 def descendants(pid: int) -> dict[int, str]:
     """Every process below `pid`, with the name that `ps` shows for it."""
     found = {}
